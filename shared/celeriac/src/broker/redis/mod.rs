@@ -1,0 +1,211 @@
+//! The Redis broker: kombu's queues and its record of unacknowledged messages, leased by node.
+//!
+//! - `keys`: what lies where. - `fetch`: waiting for messages and taking them. - `lease`: staying the holder, and giving
+//!   back what others, or we, left behind. - here: settling and publishing.
+//!
+//! Every change of more than one key is a script, so that it happens whole or not at all (design.md, invariant 1).
+
+mod fetch;
+mod keys;
+mod lease;
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use redis::aio::ConnectionManager;
+use redis::{RedisError, Script};
+use serde_json::{Map, Value, json};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
+use crate::message::Envelope;
+use crate::node::NodeId;
+use crate::redis_server::RedisServer;
+use crate::results::redis::{STORE_SCRIPT, result_key};
+use keys::Keys;
+
+/// How this broker behaves.
+#[derive(Debug, Clone)]
+pub struct RedisBrokerOptions {
+    /// The queue for messages that nobody can run. Default: `dlq`.
+    pub dead_letter_queue: String,
+    /// Seconds that a result stays; 0 is for ever. Default: 86400.
+    pub result_expires: u64,
+    /// Time after which the other nodes hand back the messages of a node that has fallen silent. Default: 15 s.
+    pub lease_time: Duration,
+}
+
+impl Default for RedisBrokerOptions {
+    fn default() -> Self {
+        Self { dead_letter_queue: "dlq".into(), result_expires: 86_400, lease_time: Duration::from_secs(15) }
+    }
+}
+
+/// A broker on one Redis database.
+#[derive(Debug, Clone)]
+pub struct RedisBroker(Arc<Inner>);
+
+struct Inner {
+    server: RedisServer,
+    options: RedisBrokerOptions,
+    keys: Keys,
+    connection: ConnectionManager,
+    /// What this node holds, by tag: for renewals and to tell a task that it lost its message.
+    held: Mutex<HashMap<Arc<str>, CancellationToken>>,
+    /// Wakes the renewal of leases when a message is held after a time without any.
+    holding: Notify,
+    hostname: String,
+}
+
+static SETTLE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(&[STORE_SCRIPT, include_str!("settle.lua")].concat()));
+
+impl RedisBroker {
+    /// A broker for the node `node`. Nothing is connected yet: the first command does that.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the server's address cannot be used.
+    pub fn new(server: RedisServer, node: &NodeId, options: RedisBrokerOptions) -> Result<Self, BrokerError> {
+        let connection = server.commands().map_err(unavailable("prepare its connection"))?;
+        Ok(Self(Arc::new(Inner {
+            server,
+            options,
+            keys: Keys::new(node.as_str()),
+            connection,
+            held: Mutex::default(),
+            holding: Notify::new(),
+            hostname: node.name().to_owned(),
+        })))
+    }
+
+    /// Asks the server whether it is there.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when it is not.
+    pub async fn ping(&self) -> Result<(), BrokerError> {
+        let mut connection = self.0.connection.clone();
+        redis::cmd("PING").query_async(&mut connection).await.map_err(unavailable("ping the server"))
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisBroker").field("server", &self.server).field("node", &self.keys.node()).finish()
+    }
+}
+
+impl Inner {
+    fn hold(&self, tag: &Arc<str>) -> CancellationToken {
+        let lost = CancellationToken::new();
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(tag.clone(), lost.clone());
+        self.holding.notify_one();
+        lost
+    }
+
+    fn let_go(&self, tag: &str) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(tag);
+    }
+
+    /// The list a message goes to when it is published to `queue`.
+    fn list_for(&self, queue: &str, envelope: &Envelope) -> String {
+        self.keys.list(queue, envelope.priority())
+    }
+
+    /// A message about a message: what lay in the queue, unchanged, and why nobody runs it (platform.md 3.7).
+    fn dead_letter(&self, element: &[u8], source: &str, reason: &str) -> Vec<u8> {
+        let mut letter = Envelope::parse(element).unwrap_or_else(|_| {
+            let properties = json!({
+                "delivery_info": {"exchange": "", "routing_key": self.options.dead_letter_queue}, "priority": 0,
+                "body_encoding": "base64", "delivery_tag": uuid::Uuid::new_v4().to_string(),
+            });
+            let properties = properties.as_object().cloned().unwrap_or_default();
+            Envelope::new(element, Map::from_iter([("x-raw".into(), Value::Bool(true))]), properties)
+        });
+        letter.set_header("x-dead-letter-reason", reason);
+        letter.set_header("x-dead-letter-queue", source);
+        letter.set_header("x-dead-letter-worker", self.hostname.as_str());
+        letter.set_header("x-dead-letter-time", Utc::now().to_rfc3339());
+        letter.to_bytes()
+    }
+}
+
+#[async_trait]
+impl Broker for RedisBroker {
+    async fn consume(
+        &self,
+        queues: &[String],
+        window: Window,
+        stop: CancellationToken,
+    ) -> mpsc::Receiver<Delivery> {
+        // As many as can be taken at once: the consumer never waits for the fetching, nor the fetching for it.
+        let (deliveries, receiver) = mpsc::channel(fetch::MAX_BATCH);
+        tokio::spawn(lease::keep(self.0.clone(), queues.to_vec(), stop.clone(), deliveries.downgrade()));
+        tokio::spawn(fetch::run(self.0.clone(), queues.to_vec(), window, stop, deliveries));
+        receiver
+    }
+
+    async fn settle(&self, receipt: &Receipt, settlement: Settlement) -> Result<Settled, BrokerError> {
+        let inner = &self.0;
+        let Settlement { disposition, result, publish } = settlement;
+        // Where to, at which end, what. The same steps serve all dispositions: remove, push, store.
+        let mut pushes: Vec<(String, &str, Vec<u8>)> = Vec::new();
+        match disposition {
+            Disposition::Acknowledge => {}
+            Disposition::Release(envelope) => {
+                pushes.push((receipt.source.to_string(), "R", envelope.to_bytes()));
+            }
+            Disposition::Requeue(envelope) => {
+                pushes.push((receipt.source.to_string(), "L", envelope.to_bytes()));
+            }
+            Disposition::DeadLetter { element, reason } => {
+                let letter = inner.dead_letter(&element, &receipt.source, &reason);
+                pushes.push((inner.options.dead_letter_queue.clone(), "L", letter));
+            }
+        }
+        for (queue, envelope) in &publish {
+            pushes.push((inner.list_for(queue, envelope), "L", envelope.to_bytes()));
+        }
+        let mut call = SETTLE.key(&inner.keys.unacked);
+        call.key(&inner.keys.unacked_index).key(inner.keys.lease()).key(inner.keys.undecodable());
+        call.key(result.as_ref().map(|record| result_key(&record.task_id)).unwrap_or_default());
+        call.arg(receipt.tag.as_ref()).arg(result.as_ref().map_or(&b""[..], |record| &record.meta));
+        call.arg(inner.options.result_expires);
+        for (list, end, payload) in &pushes {
+            call.key(list).arg(*end).arg(payload.as_slice());
+        }
+        let held: bool = call
+            .invoke_async(&mut inner.connection.clone())
+            .await
+            .map_err(unavailable("settle a message"))?;
+        inner.let_go(&receipt.tag);
+        Ok(if held { Settled::Done } else { Settled::NotHeld })
+    }
+
+    async fn publish(&self, queue: &str, envelope: &Envelope) -> Result<(), BrokerError> {
+        redis::cmd("LPUSH")
+            .arg(self.0.list_for(queue, envelope))
+            .arg(envelope.to_bytes())
+            .query_async(&mut self.0.connection.clone())
+            .await
+            .map_err(unavailable("publish a message"))
+    }
+
+    async fn leave(&self) -> Result<usize, BrokerError> {
+        lease::hand_back(&self.0, &self.0.keys, lease::Counted::No)
+            .await
+            .map_err(unavailable("hand messages back"))
+    }
+
+    fn results_place(&self) -> Option<&str> {
+        Some(self.0.server.place())
+    }
+}
+
+/// Turns a client error into ours.
+fn unavailable(action: &'static str) -> impl Fn(RedisError) -> BrokerError {
+    move |error| BrokerError::Unavailable { action, reason: error.to_string() }
+}

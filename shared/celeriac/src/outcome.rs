@@ -1,0 +1,50 @@
+//! How a request can end: the closed set from which everything else follows.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::exception::Exception;
+
+/// The end of one request. `worker::settle` turns it into result, acknowledgement and follow-up messages; no other
+/// place does.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The task returned a value.
+    Success(Value),
+    /// The task failed, or could not be called.
+    Failure(Exception),
+    /// The task is to run again after the delay.
+    Retry {
+        /// Time until the next attempt.
+        delay: Duration,
+        /// What is shown until then.
+        cause: Exception,
+    },
+    /// The task refused its message.
+    Reject {
+        /// Why.
+        reason: String,
+        /// Whether the message goes back to its queue.
+        requeue: bool,
+    },
+    /// Nothing is stored.
+    Ignore,
+    /// It did not run: expired or revoked.
+    Revoked(Exception),
+}
+
+impl Outcome {
+    /// Celery's name of the state, for results, logs and events.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::Success(_) => "SUCCESS",
+            Self::Failure(_) => "FAILURE",
+            Self::Retry { .. } => "RETRY",
+            Self::Reject { .. } => "REJECTED",
+            Self::Ignore => "IGNORED",
+            Self::Revoked(_) => "REVOKED",
+        }
+    }
+}

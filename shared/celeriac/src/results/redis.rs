@@ -1,0 +1,127 @@
+//! Results in Redis, as Celery keeps them (celery-wire.md 6.1 to 6.5).
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use futures_util::StreamExt;
+use redis::aio::ConnectionManager;
+use redis::{RedisError, Script};
+
+use super::{Meta, ResultBackend, ResultError, ResultRecord};
+use crate::message::Request;
+use crate::outcome::Outcome;
+use crate::redis_server::RedisServer;
+
+/// Defines the Lua function `store(key, meta, ttl)`.
+pub(crate) const STORE_SCRIPT: &str = include_str!("store.lua");
+static STORE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[STORE_SCRIPT, "return store(KEYS[1], ARGV[1], tonumber(ARGV[2]))"].concat())
+});
+
+/// The key of a task's result, and the name of the channel on which it is announced.
+pub(crate) fn result_key(task_id: &str) -> String {
+    format!("celery-task-meta-{task_id}")
+}
+
+/// Celery's Redis result backend.
+#[derive(Clone)]
+pub struct RedisResults {
+    server: RedisServer,
+    connection: ConnectionManager,
+    expires: u64,
+    extended: bool,
+}
+
+impl RedisResults {
+    /// Results on `server` that stay for `expires` seconds (0: for ever). `extended` stores name, arguments, worker,
+    /// retries and queue with each (Celery's `result_extended`).
+    ///
+    /// # Errors
+    /// [`ResultError`] when the server's address cannot be used. Nothing is connected yet.
+    pub fn new(server: RedisServer, expires: u64, extended: bool) -> Result<Self, ResultError> {
+        let connection = server.commands().map_err(unavailable("prepare its connection"))?;
+        Ok(Self { server, connection, expires, extended })
+    }
+}
+
+impl std::fmt::Debug for RedisResults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisResults").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ResultBackend for RedisResults {
+    async fn store(&self, record: &ResultRecord) -> Result<(), ResultError> {
+        STORE
+            .key(result_key(&record.task_id))
+            .arg(record.meta.as_slice())
+            .arg(self.expires)
+            .invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(unavailable("store a result"))
+    }
+
+    async fn fetch(&self, task_id: &str) -> Result<Option<Meta>, ResultError> {
+        let stored: Option<Vec<u8>> = redis::cmd("GET")
+            .arg(result_key(task_id))
+            .query_async(&mut self.connection.clone())
+            .await
+            .map_err(unavailable("read a result"))?;
+        stored.map(|text| parse(task_id, &text)).transpose()
+    }
+
+    async fn wait(&self, task_id: &str, timeout: Option<Duration>) -> Result<Option<Meta>, ResultError> {
+        let wait = self.wait_for_ready(task_id);
+        match timeout {
+            None => wait.await.map(Some),
+            Some(timeout) => {
+                tokio::time::timeout(timeout, wait).await.map_or(Ok(None), |meta| meta.map(Some))
+            }
+        }
+    }
+
+    fn place(&self) -> &str {
+        self.server.place()
+    }
+
+    fn record(&self, request: &Request, outcome: &Outcome, hostname: &str) -> Option<ResultRecord> {
+        ResultRecord::new(request, outcome, hostname, Utc::now(), self.extended)
+    }
+
+    fn record_unreadable(&self, task_id: &str, outcome: &Outcome) -> Option<ResultRecord> {
+        ResultRecord::without_request(task_id, outcome, Utc::now(), self.extended)
+    }
+}
+
+impl RedisResults {
+    async fn wait_for_ready(&self, task_id: &str) -> Result<Meta, ResultError> {
+        let mut subscriber = self.server.subscriber().await.map_err(unavailable("listen for a result"))?;
+        subscriber.subscribe(result_key(task_id)).await.map_err(unavailable("listen for a result"))?;
+        // Subscribed first: what is stored from now on is announced, what was stored before is there.
+        if let Some(meta) = self.fetch(task_id).await?.filter(Meta::is_ready) {
+            return Ok(meta);
+        }
+        let mut messages = subscriber.on_message();
+        while let Some(message) = messages.next().await {
+            let meta = parse(task_id, message.get_payload_bytes())?;
+            if meta.is_ready() {
+                return Ok(meta);
+            }
+        }
+        Err(ResultError::Unavailable {
+            action: "listen for a result",
+            reason: "the connection was closed".into(),
+        })
+    }
+}
+
+fn parse(task_id: &str, text: &[u8]) -> Result<Meta, ResultError> {
+    Meta::parse(text).map_err(|reason| ResultError::Unreadable { task_id: task_id.to_owned(), reason })
+}
+
+fn unavailable(action: &'static str) -> impl Fn(RedisError) -> ResultError {
+    move |error| ResultError::Unavailable { action, reason: error.to_string() }
+}

@@ -1,0 +1,305 @@
+//! The worker: takes deliveries, decides, runs, settles.
+//!
+//! The way of a message: `Broker::consume` -> [`Request::decode`] -> `strategy` -> [`Pool`] -> `settle` ->
+//! `Broker::settle`. Nothing else acknowledges a message or stores a result.
+
+mod settle;
+mod shutdown;
+mod strategy;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use crate::backoff::Backoff;
+use crate::broker::{Broker, BrokerError, Delivery, Receipt, Settled, Settlement, Window};
+use crate::message::{Envelope, Malformed, Request};
+use crate::outcome::Outcome;
+use crate::pool::{Job, Pool};
+use crate::results::ResultBackend;
+use crate::task::{Arguments, Registry, TaskContext, TaskOptions};
+use strategy::Decision;
+
+pub use shutdown::Shutdown;
+
+/// Attempts to store a result on a server of its own before the message is given back (celery-wire.md 6.3).
+const RESULT_ATTEMPTS: u32 = 20;
+
+/// A worker node, ready to run.
+#[derive(Clone)]
+pub struct Worker {
+    broker: Arc<dyn Broker>,
+    results: Option<Arc<dyn ResultBackend>>,
+    /// Whether a result is stored together with its acknowledgement.
+    one_transaction: bool,
+    pool: Arc<dyn Pool>,
+    registry: Arc<Registry>,
+    hostname: Arc<str>,
+    window: Window,
+    shutdown: Shutdown,
+}
+
+/// What a worker is made of.
+pub struct WorkerParts {
+    /// Where messages come from.
+    pub broker: Arc<dyn Broker>,
+    /// Where results go; `None` stores none.
+    pub results: Option<Arc<dyn ResultBackend>>,
+    /// Where tasks run.
+    pub pool: Arc<dyn Pool>,
+    /// What it serves.
+    pub registry: Registry,
+    /// Its node name, `name@host`.
+    pub hostname: String,
+    /// Messages held for each one that can run at the same time; 0 is no limit. 1 holds only what runs.
+    pub prefetch_multiplier: usize,
+    /// Who asks it to stop.
+    pub shutdown: Shutdown,
+}
+
+impl std::fmt::Debug for WorkerParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerParts").field("hostname", &self.hostname).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("hostname", &self.hostname).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// Puts a worker together.
+    pub fn new(parts: WorkerParts) -> Self {
+        let WorkerParts { broker, results, pool, registry, hostname, prefetch_multiplier, shutdown } = parts;
+        let one_transaction =
+            results.as_ref().is_some_and(|results| broker.results_place() == Some(results.place()));
+        Self {
+            one_transaction,
+            window: Window::new(pool.size().saturating_mul(prefetch_multiplier)),
+            registry: Arc::new(registry),
+            hostname: hostname.into(),
+            broker,
+            results,
+            pool,
+            shutdown,
+        }
+    }
+
+    /// Serves the queues until the shutdown is requested, then ends what runs and gives the rest back.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the messages that were left could not be given back: other nodes do it later.
+    pub async fn run(self, queues: &[String]) -> Result<(), BrokerError> {
+        let stop = self.shutdown.warm_requested().clone();
+        let mut deliveries = self.broker.consume(queues, self.window.clone(), stop).await;
+        let mut running = JoinSet::new();
+        while let Some(delivery) = deliveries.recv().await {
+            running.spawn(self.clone().handle(delivery));
+            while running.try_join_next().is_some() {}
+        }
+        tokio::select! {
+            () = async { while running.join_next().await.is_some() {} } => {}
+            () = self.shutdown.cold_requested().cancelled() => {}
+        }
+        let handed_back = self.broker.leave().await?;
+        if handed_back > 0 {
+            tracing::info!(handed_back, "messages are back in their queues");
+        }
+        Ok(())
+    }
+
+    async fn handle(self, delivery: Delivery) {
+        let Delivery { element, queue, receipt, permit } = delivery;
+        let decoded = Envelope::parse(&element).and_then(Request::decode);
+        match decoded {
+            Ok(request) => {
+                let span = tracing::info_span!("task", task_id = %request.id, task_name = %request.task);
+                self.handle_request(Arc::new(request), receipt, permit).instrument(span).await;
+            }
+            Err(malformed) => {
+                self.refuse(element, &queue, &malformed, &receipt).await;
+                drop(permit);
+            }
+        }
+    }
+
+    async fn refuse(&self, element: bytes::Bytes, queue: &str, malformed: &Malformed, receipt: &Receipt) {
+        tracing::error!(
+            queue,
+            task_id = malformed.task_id,
+            treatment = ?malformed.treatment,
+            "{malformed}"
+        );
+        let settlement = settle::malformed(element.clone(), malformed, self.results.as_deref());
+        self.settle(receipt, settlement).await;
+    }
+
+    async fn handle_request(
+        &self,
+        request: Arc<Request>,
+        receipt: Receipt,
+        mut permit: OwnedSemaphorePermit,
+    ) {
+        tracing::info!("Task {}[{}] received", request.task, request.id);
+        let stop = self.shutdown.warm_requested();
+        loop {
+            let task = match strategy::decide(&request, &self.registry, Utc::now()) {
+                Decision::Run(task) => task,
+                Decision::Wait(eta) => {
+                    // What waits for its time does not keep others from running. `leave` hands it back at a shutdown.
+                    let waiting = self.window.beside(permit, sleep_until(eta));
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = receipt.lost.cancelled() => return,
+                        () = waiting => {}
+                    }
+                    let Some(place) = self.window.acquire().await else { return };
+                    permit = place;
+                    continue;
+                }
+                Decision::End(outcome) => return self.end_unrun(&request, &receipt, outcome).await,
+            };
+            let slot = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = receipt.lost.cancelled() => return,
+                slot = self.pool.slot() => slot,
+            };
+            // The wait for a slot may have been long: is it still to be run?
+            if let Decision::End(outcome) = strategy::decide(&request, &self.registry, Utc::now()) {
+                return self.end_unrun(&request, &receipt, outcome).await;
+            }
+            let options = task.options();
+            let cancellation = receipt.lost.child_token();
+            let job = Job {
+                task,
+                context: TaskContext::new(request.clone(), self.hostname.clone(), cancellation.clone()),
+                arguments: Arguments { args: request.args.clone(), kwargs: request.kwargs.clone() },
+            };
+            let started = Instant::now();
+            let outcome = tokio::select! {
+                outcome = self.pool.run(slot, job) => outcome,
+                () = self.shutdown.cold_requested().cancelled() => {
+                    cancellation.cancel();
+                    return;
+                }
+            };
+            let outcome = settle::limit_retries(outcome, request.retries, &options);
+            log_outcome(&request, &outcome, started);
+            self.end(&request, &receipt, &outcome, &options).await;
+            drop(permit);
+            return;
+        }
+    }
+
+    /// Ends a request whose task was not called.
+    async fn end_unrun(&self, request: &Request, receipt: &Receipt, outcome: Outcome) {
+        if self.registry.get(&request.task).is_none() {
+            tracing::error!("received unregistered task {}[{}]", request.task, request.id);
+            let settlement = settle::unknown_task(request, &outcome, self.results.as_deref());
+            self.settle(receipt, settlement).await;
+            return;
+        }
+        tracing::info!("Task {}[{}] did not run: {}", request.task, request.id, outcome.state());
+        self.end(request, receipt, &outcome, &TaskOptions::default()).await;
+    }
+
+    async fn end(&self, request: &Request, receipt: &Receipt, outcome: &Outcome, options: &TaskOptions) {
+        let settlement = settle::settlement(
+            request,
+            outcome,
+            options,
+            self.results.as_deref(),
+            &self.hostname,
+            Utc::now(),
+        );
+        self.settle(receipt, settlement).await;
+    }
+
+    /// Settles, however long the server takes to come back. Ownership is checked on the server, so that trying again
+    /// does nothing twice.
+    async fn settle(&self, receipt: &Receipt, mut settlement: Settlement) {
+        if !self.one_transaction
+            && let Some(record) = settlement.result.take()
+            && !self.store(receipt, &record).await
+        {
+            return;
+        }
+        let mut backoff = Backoff::reconnect();
+        loop {
+            match self.broker.settle(receipt, settlement.clone()).await {
+                Ok(Settled::Done) => return,
+                Ok(Settled::NotHeld) => {
+                    tracing::warn!(
+                        "this message is not held here any more; its outcome was not stored again"
+                    );
+                    return;
+                }
+                Err(error) => {
+                    let pause = backoff.pause();
+                    tracing::warn!(%error, pause_ms = pause.as_millis(), "cannot settle; trying again");
+                    tokio::select! {
+                        () = self.shutdown.cold_requested().cancelled() => return,
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stores a result where it is not part of the settlement. Answers whether the message may be settled.
+    async fn store(&self, receipt: &Receipt, record: &crate::results::ResultRecord) -> bool {
+        let Some(results) = &self.results else { return true };
+        let mut backoff = Backoff::reconnect();
+        for attempt in 1..=RESULT_ATTEMPTS {
+            if receipt.lost.is_cancelled() {
+                return false;
+            }
+            match results.store(record).await {
+                Ok(()) => return true,
+                Err(error) => {
+                    tracing::warn!(%error, attempt, of = RESULT_ATTEMPTS, "cannot store a result; trying again");
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+            }
+        }
+        tracing::error!("the result could not be stored: the message goes back to its queue");
+        false
+    }
+}
+
+async fn sleep_until(eta: DateTime<Utc>) {
+    // Slept in pieces, because the wall clock that an ETA is told in may be set meanwhile.
+    const PIECE: std::time::Duration = std::time::Duration::from_secs(30);
+    while let Ok(rest) = (eta - Utc::now()).to_std() {
+        if rest.is_zero() {
+            return;
+        }
+        tokio::time::sleep(rest.min(PIECE)).await;
+    }
+}
+
+fn log_outcome(request: &Request, outcome: &Outcome, started: Instant) {
+    let (name, id, seconds) = (&request.task, &request.id, started.elapsed().as_secs_f64());
+    match outcome {
+        Outcome::Success(_) => tracing::info!("Task {name}[{id}] succeeded in {seconds:.6}s"),
+        Outcome::Failure(exception) => {
+            tracing::error!("Task {name}[{id}] failed in {seconds:.6}s: {exception}")
+        }
+        Outcome::Retry { delay, cause } => {
+            tracing::info!("Task {name}[{id}] retry in {:.3}s: {cause}", delay.as_secs_f64());
+        }
+        Outcome::Reject { reason, requeue } => {
+            tracing::warn!(requeue, "Task {name}[{id}] rejected in {seconds:.6}s: {reason}");
+        }
+        Outcome::Ignore | Outcome::Revoked(_) => {
+            tracing::info!("Task {name}[{id}] {} in {seconds:.6}s", outcome.state().to_lowercase());
+        }
+    }
+}

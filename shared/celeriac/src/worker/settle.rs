@@ -1,0 +1,155 @@
+//! From outcomes to what happens with message and result: the one place that says so (celery-wire.md 4.3).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::Value;
+
+use crate::broker::{Disposition, Settlement};
+use crate::exception::Exception;
+use crate::message::{Malformed, Request, Treatment};
+use crate::outcome::Outcome;
+use crate::results::{ResultBackend, ResultRecord};
+use crate::task::TaskOptions;
+
+/// How a request that reached an outcome is settled.
+pub(super) fn settlement(
+    request: &Request,
+    outcome: &Outcome,
+    options: &TaskOptions,
+    results: Option<&dyn ResultBackend>,
+    hostname: &str,
+    now: DateTime<Utc>,
+) -> Settlement {
+    let mut settlement = Settlement::from(match outcome {
+        Outcome::Reject { requeue: true, .. } => {
+            let mut envelope = request.envelope.clone();
+            envelope.mark_redelivered(false);
+            Disposition::Requeue(envelope)
+        }
+        _ => Disposition::Acknowledge,
+    });
+    if let Outcome::Retry { delay, .. } = outcome {
+        let queue = request.routing_key().unwrap_or_default().to_owned();
+        settlement.publish.push((queue, request.retry(now, *delay)));
+    }
+    let ignored = request.ignore_result.unwrap_or(options.ignore_result);
+    if !ignored {
+        settlement.result = results.and_then(|results| results.record(request, outcome, hostname));
+    }
+    settlement
+}
+
+/// The outcome of a retry that may not be made any more: the cause becomes the failure.
+pub(super) fn limit_retries(outcome: Outcome, retries: u32, options: &TaskOptions) -> Outcome {
+    match (outcome, options.max_retries) {
+        (Outcome::Retry { cause, .. }, Some(max)) if retries >= max => Outcome::Failure(cause),
+        (outcome, _) => outcome,
+    }
+}
+
+/// How a message that is no request is settled (celery-wire.md 1.9).
+pub(super) fn malformed(
+    element: Bytes,
+    malformed: &Malformed,
+    results: Option<&dyn ResultBackend>,
+) -> Settlement {
+    let outcome = Outcome::Failure(Exception::invalid_task(&malformed.reason));
+    let result = without_request(malformed.task_id.as_deref(), &outcome, results);
+    let disposition = match malformed.treatment {
+        Treatment::DeadLetter => Disposition::DeadLetter { element, reason: malformed.reason.clone() },
+        Treatment::Refuse => Disposition::Acknowledge,
+    };
+    Settlement { result, ..Settlement::from(disposition) }
+}
+
+/// A task that nobody has registered: its failure is stored whatever the message says about results.
+pub(super) fn unknown_task(
+    request: &Request,
+    outcome: &Outcome,
+    results: Option<&dyn ResultBackend>,
+) -> Settlement {
+    let result = without_request(Some(&request.id), outcome, results);
+    Settlement { result, ..Settlement::from(Disposition::Acknowledge) }
+}
+
+fn without_request(
+    task_id: Option<&str>,
+    outcome: &Outcome,
+    results: Option<&dyn ResultBackend>,
+) -> Option<ResultRecord> {
+    results?.record_unreadable(task_id?, outcome)
+}
+
+impl Request {
+    /// The message of the next attempt (celery-wire.md 4.5): the same in everything but the count, the time, the parent
+    /// and the delivery's own marks.
+    fn retry(&self, now: DateTime<Utc>, delay: Duration) -> crate::message::Envelope {
+        let mut envelope = self.envelope.clone();
+        envelope.renew();
+        envelope.set_header("retries", self.retries.saturating_add(1));
+        envelope.set_header("parent_id", self.id.as_str());
+        let eta = TimeDelta::from_std(delay)
+            .ok()
+            .filter(|delay| !delay.is_zero())
+            .and_then(|delay| now.checked_add_signed(delay))
+            .map(|eta| Value::from(eta.to_rfc3339_opts(SecondsFormat::Micros, false)));
+        envelope.set_header("eta", eta.unwrap_or_default());
+        envelope
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Envelope;
+    use serde_json::json;
+
+    fn request(headers: Value) -> Request {
+        let mut all = json!({"task": "t", "id": "i", "retries": 1, "custom": "kept", "redelivered": true});
+        all.as_object_mut().unwrap().extend(headers.as_object().unwrap().clone());
+        let element = json!({
+            "body": "[[], {}, {}]", "content-type": "application/json", "headers": all,
+            "properties": {"delivery_info": {"exchange": "", "routing_key": "q", "redelivered": true},
+                           "priority": 5, "delivery_tag": "old"},
+        });
+        Request::decode(Envelope::parse(element.to_string().as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_retry_is_a_fresh_message_of_the_same_task() {
+        let now = "2026-11-22T02:53:00Z".parse().unwrap();
+        let outcome =
+            Outcome::Retry { delay: Duration::from_millis(2500), cause: Exception::builtin("OSError", "x") };
+        let settlement = settlement(&request(json!({})), &outcome, &TaskOptions::default(), None, "w", now);
+        assert_eq!(settlement.disposition, Disposition::Acknowledge);
+        let (queue, envelope) = &settlement.publish[0];
+        assert_eq!(queue, "q");
+        assert_eq!(envelope.headers()["retries"], 2);
+        assert_eq!(envelope.headers()["parent_id"], "i");
+        assert_eq!(envelope.headers()["eta"], "2026-11-22T02:53:02.500000+00:00");
+        assert_eq!(envelope.headers()["custom"], "kept");
+        assert!(!envelope.is_redelivered());
+        assert_ne!(envelope.property_text("delivery_tag"), Some("old"));
+        assert_eq!(envelope.priority(), 5);
+    }
+
+    #[test]
+    fn the_last_retry_is_a_failure() {
+        let retry = Outcome::Retry { delay: Duration::ZERO, cause: Exception::builtin("OSError", "x") };
+        let options = TaskOptions { max_retries: Some(2), ..TaskOptions::default() };
+        assert_eq!(limit_retries(retry.clone(), 1, &options), retry);
+        assert_eq!(limit_retries(retry, 2, &options).state(), "FAILURE");
+    }
+
+    #[test]
+    fn a_rejected_message_goes_back_marked() {
+        let outcome = Outcome::Reject { reason: "later".into(), requeue: true };
+        let settlement =
+            settlement(&request(json!({})), &outcome, &TaskOptions::default(), None, "w", Utc::now());
+        let Disposition::Requeue(envelope) = settlement.disposition else { unreachable!("requeued") };
+        assert!(envelope.is_redelivered());
+        assert!(settlement.result.is_none());
+    }
+}
