@@ -1,1 +1,20 @@
-//! tests
+//! What whole-system tests share: real servers, real Python, the real worker.
+//!
+//! - [`backend`]: database, bucket, user and tasks of one backend;
+//! - [`servers`]: Redis (plain and TLS), MariaDB and an S3 server, each test with its own;
+//! - [`worker`]: the built `agensium-worker` binary;
+//! - [`python`]: the virtual environments with the real Celery, and the programs in `tests/python`;
+//! - [`program`]: starting, watching and signalling a process, used by the two above.
+//!
+//! Every process started here is killed by the kernel when the test process dies, however it dies.
+//! Nothing here is a double of a part of the product, and no test lives here: tests are in `tests/tests`.
+//!
+//! What a test needs on the machine is installed by `docker-free-scripts/setup`.
+
+pub mod backend;
+pub mod process;
+pub mod program;
+pub mod python;
+pub mod scratch;
+pub mod servers;
+pub mod worker;
