@@ -210,17 +210,20 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The URL with its password replaced.
+/// The URL with its password replaced and without its query, which may hold one too.
 fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return "(not a URL)".to_owned();
     };
-    match rest.rsplit_once('@') {
-        Some((credentials, host)) => {
+    let (credentials, place) =
+        rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
+    let place = place.split_once('?').map_or(place, |(place, _)| place);
+    match credentials {
+        Some(credentials) => {
             let user = credentials.split_once(':').map_or(credentials, |(user, _)| user);
-            format!("{scheme}://{user}:***@{host}")
+            format!("{scheme}://{user}:***@{place}")
         }
-        None => url.to_owned(),
+        None => format!("{scheme}://{place}"),
     }
 }
 

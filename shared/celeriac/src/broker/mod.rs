@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -91,22 +92,21 @@ impl Window {
         self.permits.clone().acquire_owned().await.ok()
     }
 
-    /// Waits until `reserved` holds at least one permit, then fills it up to `most` with what is free.
-    pub(crate) async fn reserve(&self, reserved: &mut Vec<OwnedSemaphorePermit>, most: usize) {
-        if reserved.is_empty() {
-            reserved.extend(self.acquire().await);
-        }
-        self.reserve_more(reserved, most);
-    }
-
-    /// Fills `reserved` up to `most` with what is free.
-    pub(crate) fn reserve_more(&self, reserved: &mut Vec<OwnedSemaphorePermit>, most: usize) {
-        while reserved.len() < most {
+    /// Waits until a place is free, then takes up to `most`.
+    pub(crate) async fn acquire_many(&self, most: usize) -> Vec<OwnedSemaphorePermit> {
+        let mut taken: Vec<_> = self.acquire().await.into_iter().collect();
+        while taken.len() < most {
             match self.permits.clone().try_acquire_owned() {
-                Ok(permit) => reserved.push(permit),
-                Err(_) => return,
+                Ok(permit) => taken.push(permit),
+                Err(_) => break,
             }
         }
+        taken
+    }
+
+    /// Whether a place is free at the moment.
+    pub(crate) fn has_room(&self) -> bool {
+        self.permits.available_permits() > 0
     }
 }
 
@@ -153,6 +153,13 @@ pub enum Disposition {
     Release(Envelope),
     /// Back to its queue, behind all that wait there.
     Requeue(Envelope),
+    /// Kept by the broker until its time is near, without this node. Then it is delivered again, to any node.
+    Delay {
+        /// Its queue.
+        queue: Arc<str>,
+        /// Its time.
+        until: DateTime<Utc>,
+    },
     /// Out of the way, for a person to look at; the text says why.
     DeadLetter {
         /// The message; bytes that are no envelope are kept as they are.

@@ -1,69 +1,84 @@
 //! The kombu envelope: what one element of a Redis list holds.
 
-use std::sync::LazyLock;
+use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value, json};
 
-use super::{Malformed, json};
+use super::content::JSON_CONTENT_TYPE;
+use super::{Malformed, json as python_json, shown, typed};
 
-/// The content type of a body that is JSON.
-pub(crate) const JSON_CONTENT_TYPE: &str = "application/json";
-
-/// A message as it lies in the broker. Every header and property is kept, known or not, in its order, so that a
-/// message published again is the message that came (celery-wire.md 1.1 to 1.3).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A message as it lies in the broker. Every header, property and other field is kept, known or not, in its order, so that a
+/// message published again is the message that came (celery-wire.md 1.1 to 1.3). Typed values stay in the form that they
+/// came in (see [`typed`]).
+#[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
-    /// The serialized body, as `properties.body_encoding` says (base64 unless it says otherwise).
-    #[serde(default)]
     body: Value,
-    #[serde(rename = "content-encoding", default)]
     content_encoding: Value,
-    #[serde(rename = "content-type", default)]
     content_type: Value,
-    #[serde(default)]
-    headers: Option<Map<String, Value>>,
-    #[serde(default)]
-    properties: Option<Map<String, Value>>,
+    headers: Map<String, Value>,
+    properties: Map<String, Value>,
+    /// Fields that are not kombu's.
+    others: Map<String, Value>,
 }
 
 impl Envelope {
     /// Reads a list element.
     ///
     /// # Errors
-    /// [`Malformed`] when it is no JSON object or has no properties.
+    /// [`Malformed`] when it is no JSON object, has no properties, or holds a typed value of an unknown type.
     pub fn parse(element: &[u8]) -> Result<Self, Malformed> {
-        let envelope: Self = json::from_slice(element).map_err(|error| {
-            Malformed::dead_letter(format!("the element is not a JSON object ({error})"), None)
-        })?;
-        match envelope.properties {
-            Some(_) => Ok(envelope),
-            None => Err(Malformed::dead_letter("`properties` is missing", envelope.task_id())),
+        let Element { body, content_encoding, content_type, headers, properties, others } =
+            python_json::from_slice(element).map_err(|error| {
+                Malformed::dead_letter(format!("the element is not a JSON object ({error})"), None)
+            })?;
+        let headers = match headers {
+            Value::Object(headers) => headers,
+            Value::Null => Map::new(),
+            _ => return Err(Malformed::dead_letter("`headers` is not an object", None)),
+        };
+        let id = headers.get("id").and_then(Value::as_str);
+        let Value::Object(properties) = properties else {
+            return Err(Malformed::dead_letter("`properties` is missing or not an object", id));
+        };
+        if typed::may_be_in(element) {
+            for value in others.values().chain(headers.values()).chain(properties.values()) {
+                typed::check(value)
+                    .map_err(|error| Malformed::dead_letter(format!("the element: {error}"), id))?;
+            }
         }
+        Ok(Self { body, content_encoding, content_type, headers, properties, others })
     }
 
     /// A new JSON message for the queue of that name, through the anonymous exchange.
     pub(crate) fn new(body: &[u8], headers: Map<String, Value>, properties: Map<String, Value>) -> Self {
-        Self {
-            body: STANDARD.encode(body).into(),
-            content_encoding: "utf-8".into(),
-            content_type: JSON_CONTENT_TYPE.into(),
-            headers: Some(headers),
-            properties: Some(properties),
-        }
+        let mut envelope = Self {
+            body: Value::Null,
+            content_encoding: Value::Null,
+            content_type: Value::Null,
+            headers,
+            properties,
+            others: Map::new(),
+        };
+        envelope.set_json(body);
+        envelope
     }
 
     /// The element as kombu would write it.
     pub fn to_bytes(&self) -> Vec<u8> {
         // The fields are plain JSON values, which always serialize.
-        json::to_vec(self).unwrap_or_default()
+        python_json::to_vec(self).unwrap_or_default()
     }
 
     /// The message's headers; empty when it has none.
     pub fn headers(&self) -> &Map<String, Value> {
-        self.headers.as_ref().unwrap_or(&EMPTY)
+        &self.headers
     }
 
     /// The value of a header as text, if it is a text.
@@ -78,7 +93,7 @@ impl Envelope {
 
     /// The message's properties.
     pub fn properties(&self) -> &Map<String, Value> {
-        self.properties.as_ref().unwrap_or(&EMPTY)
+        &self.properties
     }
 
     /// A text property.
@@ -115,63 +130,184 @@ impl Envelope {
         self.headers().get(DELIVERIES_HEADER).and_then(Value::as_u64).unwrap_or(0)
     }
 
+    /// Adds what a message that came from `queue` must have and may lack: where it was sent to, which is there, and a
+    /// delivery tag (celery-wire.md 1.9). Python consumers stop at a message without them, should it ever be handed back.
+    pub fn complete(&mut self, queue: &str) {
+        if self.destination().is_none() {
+            self.set_delivery_info("exchange", "");
+            self.set_delivery_info("routing_key", queue);
+        }
+        if self.property_text("delivery_tag").is_none_or(str::is_empty) {
+            self.properties.insert("delivery_tag".into(), fresh_tag());
+        }
+    }
+
     /// Marks the message as handed out before, as kombu marks a message that it restores (celery-wire.md 3.2).
     /// `counted` also counts the delivery: a message that keeps losing its executor must end some day.
     pub fn mark_redelivered(&mut self, counted: bool) {
-        let deliveries = self.earlier_deliveries() + u64::from(counted);
-        let headers = self.headers.get_or_insert_default();
-        headers.insert("redelivered".into(), true.into());
+        let deliveries = self.earlier_deliveries().saturating_add(u64::from(counted));
+        self.set_header("redelivered", true);
         if deliveries > 0 {
-            headers.insert(DELIVERIES_HEADER.into(), deliveries.into());
+            self.set_header(DELIVERIES_HEADER, deliveries);
         }
-        let properties = self.properties.get_or_insert_default();
-        match properties.get_mut("delivery_info") {
-            Some(Value::Object(info)) => drop(info.insert("redelivered".into(), true.into())),
-            _ => drop(properties.insert("delivery_info".into(), serde_json::json!({"redelivered": true}))),
-        }
+        self.set_delivery_info("redelivered", true);
     }
 
     /// Makes it a new message: its own delivery tag, and nothing left of earlier deliveries (quirk Q16).
     pub(crate) fn renew(&mut self) {
-        let headers = self.headers.get_or_insert_default();
-        headers.shift_remove("redelivered");
-        headers.shift_remove(DELIVERIES_HEADER);
-        let properties = self.properties.get_or_insert_default();
-        properties.insert("delivery_tag".into(), uuid::Uuid::new_v4().to_string().into());
-        if let Some(Value::Object(info)) = properties.get_mut("delivery_info") {
+        self.headers.shift_remove("redelivered");
+        self.headers.shift_remove(DELIVERIES_HEADER);
+        self.properties.insert("delivery_tag".into(), fresh_tag());
+        if let Some(Value::Object(info)) = self.properties.get_mut("delivery_info") {
             info.shift_remove("redelivered");
         }
     }
 
     /// Sets a header.
     pub fn set_header(&mut self, name: &str, value: impl Into<Value>) {
-        self.headers.get_or_insert_default().insert(name.to_owned(), value.into());
+        self.headers.insert(name.to_owned(), value.into());
     }
 
-    pub(crate) fn content_type(&self) -> Option<&str> {
-        self.content_type.as_str()
+    pub(super) fn set_headers(&mut self, headers: Map<String, Value>) {
+        self.headers = headers;
     }
 
-    /// The body's bytes before deserialization.
-    pub(crate) fn body_bytes(&self) -> Result<Vec<u8>, Malformed> {
+    /// Makes this JSON text the body, uncompressed.
+    pub(super) fn set_json(&mut self, text: &[u8]) {
+        self.body = BASE64.encode(text).into();
+        self.content_encoding = "utf-8".into();
+        self.content_type = JSON_CONTENT_TYPE.into();
+        self.headers.shift_remove("compression");
+        self.properties.insert("body_encoding".into(), "base64".into());
+    }
+
+    /// Sets an entry of `delivery_info`; what else may stand there gives way to an object.
+    fn set_delivery_info(&mut self, name: &str, value: impl Into<Value>) {
+        let value = value.into();
+        match self.properties.get_mut("delivery_info") {
+            Some(Value::Object(info)) => drop(info.insert(name.into(), value)),
+            _ => drop(self.properties.insert("delivery_info".into(), json!({name: value}))),
+        }
+    }
+
+    /// `content-type`. `None` when it is missing, null or empty: kombu calls that `application/data`.
+    pub(super) fn content_type(&self) -> Result<Option<&str>, Malformed> {
+        match &self.content_type {
+            Value::Null => Ok(None),
+            Value::String(name) => Ok(Some(name.as_str()).filter(|name| !name.is_empty())),
+            _ => Err(Malformed::dead_letter("`content-type` is not a text", self.task_id())),
+        }
+    }
+
+    /// The body's bytes as they were serialized and compressed.
+    pub(super) fn body_bytes(&self) -> Result<Cow<'_, [u8]>, Malformed> {
         let wrong = |reason: String| Malformed::dead_letter(reason, self.task_id());
         let Value::String(body) = &self.body else {
             return Err(wrong("`body` is missing or not a text".into()));
         };
-        match self.property_text("body_encoding") {
-            Some("base64") => {
-                STANDARD.decode(body).map_err(|error| wrong(format!("the body is not base64 ({error})")))
+        match self.properties.get("body_encoding") {
+            None | Some(Value::Null) => Ok(Cow::Borrowed(body.as_bytes())),
+            Some(Value::String(name)) if name == "base64" => match BASE64.decode(body) {
+                Ok(bytes) => Ok(bytes.into()),
+                // Some producers break the lines; Python reads them.
+                Err(error) => {
+                    let unbroken: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+                    let decoded = BASE64.decode(unbroken).map(Cow::Owned);
+                    decoded.map_err(|_| wrong(format!("the body is not base64 ({error})")))
+                }
+            },
+            Some(Value::String(name)) if name.is_empty() || name.eq_ignore_ascii_case("utf-8") => {
+                Ok(Cow::Borrowed(body.as_bytes()))
             }
-            None | Some("utf-8") => Ok(body.clone().into_bytes()),
-            Some(other) => Err(wrong(format!("the body's encoding `{other}` is unknown"))),
+            Some(Value::String(name)) => {
+                Err(wrong(format!("the body's encoding {} is unknown", shown(name))))
+            }
+            Some(_) => Err(wrong("property `body_encoding` is not a text".into())),
         }
+    }
+}
+
+/// Field by field in kombu's order.
+impl Serialize for Envelope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut element = serializer.serialize_map(None)?;
+        element.serialize_entry("body", &self.body)?;
+        element.serialize_entry("content-encoding", &self.content_encoding)?;
+        element.serialize_entry("content-type", &self.content_type)?;
+        element.serialize_entry("headers", &self.headers)?;
+        element.serialize_entry("properties", &self.properties)?;
+        for (name, value) in &self.others {
+            element.serialize_entry(name, value)?;
+        }
+        element.end()
+    }
+}
+
+/// An element's fields, whatever is in them. As in Python, the last of several of one name counts.
+#[derive(Default)]
+struct Element {
+    body: Value,
+    content_encoding: Value,
+    content_type: Value,
+    headers: Value,
+    properties: Value,
+    others: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "kebab-case")]
+enum Field {
+    Body,
+    ContentEncoding,
+    ContentType,
+    Headers,
+    Properties,
+    Other(String),
+}
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self::default())
+    }
+}
+
+impl<'de> Visitor<'de> for Element {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Self, A::Error> {
+        while let Some(field) = fields.next_key()? {
+            let value = fields.next_value()?;
+            match field {
+                Field::Body => self.body = value,
+                Field::ContentEncoding => self.content_encoding = value,
+                Field::ContentType => self.content_type = value,
+                Field::Headers => self.headers = value,
+                Field::Properties => self.properties = value,
+                Field::Other(name) => drop(self.others.insert(name, value)),
+            }
+        }
+        Ok(self)
     }
 }
 
 /// Our header that counts deliveries which ended without an outcome (celery-wire.md 3.8).
 pub(crate) const DELIVERIES_HEADER: &str = "x-deliveries";
 
-static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+/// Writes padded base64 of the standard alphabet; reads it, padded or not.
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+fn fresh_tag() -> Value {
+    uuid::Uuid::new_v4().to_string().into()
+}
 
 #[cfg(test)]
 mod tests {
@@ -213,7 +349,16 @@ mod tests {
 
     #[test]
     fn what_is_no_envelope_is_refused() {
-        for text in ["", "7", "[]", "null", "{}", r#"{"properties": 1}"#, "\u{1}"] {
+        for text in [
+            "",
+            "7",
+            "[]",
+            "null",
+            "{}",
+            r#"{"properties": 1}"#,
+            r#"{"properties": {}, "headers": []}"#,
+            "\u{1}",
+        ] {
             assert!(Envelope::parse(text.as_bytes()).is_err(), "{text}");
         }
         let error = Envelope::parse(br#"{"headers": {"id": "i"}}"#).unwrap_err();

@@ -1,21 +1,25 @@
 //! A decoded message about one task.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-use super::envelope::{Envelope, JSON_CONTENT_TYPE};
-use super::{Malformed, json};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
 
-/// What a message asks for: protocol 2 (celery-wire.md 1.2 and 1.4).
+use super::content::{AcceptContent, Decoded};
+use super::envelope::Envelope;
+use super::typed::{self, Typed};
+use super::{Malformed, iso8601, json as python_json, protocol1, repr};
+
+/// What a message asks for: protocol 2 (celery-wire.md 1.2 and 1.4). Messages of protocol 1 and hybrids become it.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The task id.
     pub id: String,
     /// The task's name.
     pub task: String,
-    /// Positional arguments.
+    /// Positional arguments; typed values in them are plain (see [`typed`]).
     pub args: Vec<Value>,
-    /// Keyword arguments.
+    /// Keyword arguments; typed values in them are plain.
     pub kwargs: Map<String, Value>,
     /// What follows the task.
     pub embed: Embed,
@@ -29,11 +33,19 @@ pub struct Request {
     pub time_limits: TimeLimits,
     /// Whether to store no result; `None` leaves it to the task.
     pub ignore_result: Option<bool>,
-    /// The message itself, with every header and property.
+    /// The message itself, with every header and property. One of protocol 1 has been turned into one of protocol 2.
     pub envelope: Envelope,
+    /// The arguments in kombu's form, when there are typed values in them.
+    sent: Option<Box<SentArguments>>,
 }
 
-/// `embed` of the body: signatures to apply after the task. Kept as they came.
+#[derive(Debug, Clone)]
+struct SentArguments {
+    args: Vec<Value>,
+    kwargs: Map<String, Value>,
+}
+
+/// `embed` of the body: signatures to apply after the task. Kept as they came, typed values in kombu's form.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Embed(Map<String, Value>);
 
@@ -63,40 +75,31 @@ pub struct TimeLimits {
 }
 
 impl Request {
-    /// Decodes an envelope.
+    /// Decodes an envelope whose body is of a kind that the reader accepts.
     ///
     /// # Errors
     /// [`Malformed`], with the treatment of celery-wire.md 1.9.
-    pub fn decode(envelope: Envelope) -> Result<Self, Malformed> {
-        let id = match envelope.headers().get("id") {
+    pub fn decode(mut envelope: Envelope, accept: &AcceptContent) -> Result<Self, Malformed> {
+        let Decoded { value, typed, json } = Decoded::read(&envelope, accept)?;
+        let [args, kwargs, embed] = match value {
+            Value::Object(body) if protocol1::is_body(&envelope, &body) => {
+                let json = json.map(Cow::into_owned);
+                protocol1::upgrade(&mut envelope, body, json.as_deref())
+            }
+            body => protocol2(&envelope, body)?,
+        };
+        let headers = envelope.headers();
+        let id = match headers.get("id") {
             Some(Value::String(id)) if !id.is_empty() => id.clone(),
-            Some(_) => return Err(Malformed::dead_letter("header `id` is not a non-empty text", None)),
-            None => return Err(Malformed::dead_letter("header `id` is missing", None)),
+            Some(Value::Null) | None => return Err(Malformed::dead_letter("the task id is missing", None)),
+            Some(_) => return Err(Malformed::dead_letter("the task id is not a non-empty text", None)),
         };
         let wrong = |reason: String| Malformed::dead_letter(reason, Some(&id));
         let Some(task) = envelope.header_text("task").map(str::to_owned) else {
-            return Err(wrong("header `task` is missing or not a text".into()));
+            return Err(wrong("header `task` is not a text".into()));
         };
-        match envelope.content_type() {
-            Some(JSON_CONTENT_TYPE) => {}
-            other => {
-                let named = other.unwrap_or("none");
-                return Err(wrong(format!(
-                    "content type {named} is not accepted (only {JSON_CONTENT_TYPE} is)"
-                )));
-            }
-        }
-        if let Some(compression) = envelope.headers().get("compression").filter(|value| !value.is_null()) {
-            return Err(wrong(format!("bodies compressed as {compression} are not read")));
-        }
-        let body: Value = json::from_slice(&envelope.body_bytes()?)
-            .map_err(|error| wrong(format!("the body is not JSON ({error})")))?;
-        let Ok([args, kwargs, embed]) = <[Value; 3]>::try_from(match body {
-            Value::Array(parts) => parts,
-            _ => Vec::new(),
-        }) else {
-            return Err(wrong("the body is not the array [args, kwargs, embed]".into()));
-        };
+        let (eta, expires) =
+            (instant(headers, "eta").map_err(wrong)?, instant(headers, "expires").map_err(wrong)?);
         let Value::Array(args) = args else {
             return Err(Malformed::refused("the arguments are not an array", &id));
         };
@@ -107,10 +110,16 @@ impl Request {
             Value::Object(map) => Embed(map),
             _ => Embed::default(),
         };
-        let headers = envelope.headers();
+        let (args, kwargs, sent) = if typed {
+            let plain_args = args.iter().map(typed::plain).collect();
+            let plain_kwargs = typed::plain_object(&kwargs);
+            (plain_args, plain_kwargs, Some(Box::new(SentArguments { args, kwargs })))
+        } else {
+            (args, kwargs, None)
+        };
         Ok(Self {
-            eta: instant(headers, "eta").map_err(&wrong)?,
-            expires: instant(headers, "expires").map_err(&wrong)?,
+            eta,
+            expires,
             retries: headers
                 .get("retries")
                 .and_then(Value::as_u64)
@@ -125,7 +134,30 @@ impl Request {
             kwargs,
             embed,
             envelope,
+            sent,
         })
+    }
+
+    /// The positional arguments as they were sent, typed values in kombu's form: for whatever Python reads.
+    pub fn sent_args(&self) -> &[Value] {
+        self.sent.as_ref().map_or(&self.args, |sent| &sent.args)
+    }
+
+    /// The keyword arguments as they were sent, typed values in kombu's form: for whatever Python reads.
+    pub fn sent_kwargs(&self) -> &Map<String, Value> {
+        self.sent.as_ref().map_or(&self.kwargs, |sent| &sent.kwargs)
+    }
+
+    /// The same message with other arguments. Its body becomes JSON, uncompressed; a message whose arguments stay is
+    /// published again as it came ([`Self::envelope`]), to the last digit.
+    pub fn with_arguments(&self, args: &[Value], kwargs: &Map<String, Value>) -> Envelope {
+        let plain_args: Vec<Value> = args.iter().map(typed::plain).collect();
+        let mut envelope = self.envelope.clone();
+        envelope.set_header("argsrepr", repr::args(&plain_args));
+        envelope.set_header("kwargsrepr", repr::kwargs(&typed::plain_object(kwargs)));
+        // JSON values always serialize.
+        envelope.set_json(&python_json::to_vec(&json!([args, kwargs, self.embed.0])).unwrap_or_default());
+        envelope
     }
 
     /// The header of that name, unless it is absent or null.
@@ -144,6 +176,18 @@ impl Request {
     }
 }
 
+/// The three parts of a body of protocol 2.
+fn protocol2(envelope: &Envelope, body: Value) -> Result<[Value; 3], Malformed> {
+    let wrong = |reason| Malformed::dead_letter(reason, envelope.task_id());
+    if !envelope.headers().contains_key("task") {
+        return Err(wrong("header `task` is missing, and the body names no task either"));
+    }
+    let Value::Array(parts) = body else {
+        return Err(wrong("the body is not the array [args, kwargs, embed]"));
+    };
+    parts.try_into().map_err(|_| wrong("the body is an array, but not [args, kwargs, embed]"))
+}
+
 /// `[hard, soft]`; anything of another shape counts as no limits.
 fn time_limits(value: Option<&Value>) -> TimeLimits {
     let Some([hard, soft]) = value.and_then(Value::as_array).map(Vec::as_slice) else {
@@ -153,91 +197,15 @@ fn time_limits(value: Option<&Value>) -> TimeLimits {
     TimeLimits { soft: seconds(soft), hard: seconds(hard) }
 }
 
+/// A time in ISO 8601, as a text or as a typed value. Without an offset it is in UTC.
 fn instant(headers: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, String> {
-    match headers.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => {
-            parse_instant(text).map(Some).ok_or_else(|| format!("header `{name}` is not an ISO 8601 time"))
-        }
-        Some(_) => Err(format!("header `{name}` is not a text")),
-    }
-}
-
-/// An ISO 8601 time with an offset, `Z`, or neither (then it is UTC; celery-wire.md section 5).
-fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
-    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-        return Some(instant.to_utc());
-    }
-    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
-        .iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-        .map(|naive| naive.and_utc())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use base64::Engine;
-    use serde_json::json;
-
-    use crate::message::Treatment;
-
-    fn message(headers: Value, body: &Value) -> Envelope {
-        let body = base64::engine::general_purpose::STANDARD.encode(body.to_string());
-        let element = json!({
-            "body": body, "content-type": "application/json", "content-encoding": "utf-8", "headers": headers,
-            "properties": {"body_encoding": "base64", "delivery_info": {"exchange": "", "routing_key": "q"}},
-        });
-        Envelope::parse(element.to_string().as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn the_least_that_is_a_request() {
-        let request =
-            Request::decode(message(json!({"task": "t", "id": "i"}), &json!([[1], {"k": 2}, null]))).unwrap();
-        assert_eq!((request.id.as_str(), request.task.as_str(), request.root_id()), ("i", "t", "i"));
-        assert_eq!(request.args, [json!(1)]);
-        assert!(request.embed.is_empty());
-        assert_eq!(request.time_limits, TimeLimits::default());
-    }
-
-    #[test]
-    fn headers_become_values() {
-        let headers = json!({"task": "t", "id": "i", "retries": 2, "timelimit": [1800, 1500.5], "ignore_result": true,
-                             "eta": "2026-11-22T02:53:20.973590+05:30", "expires": "2026-11-22T02:53:20"});
-        let request = Request::decode(message(headers, &json!([[], {}, {"chain": []}]))).unwrap();
-        assert_eq!(request.retries, 2);
-        assert_eq!(request.time_limits, TimeLimits { soft: Some(1500.5), hard: Some(1800.0) });
-        assert_eq!(request.ignore_result, Some(true));
-        assert_eq!(request.eta.unwrap().to_rfc3339(), "2026-11-21T21:23:20.973590+00:00");
-        assert_eq!(request.expires.unwrap().to_rfc3339(), "2026-11-22T02:53:20+00:00");
-    }
-
-    #[test]
-    fn each_defect_has_its_treatment() {
-        let good = json!([[], {}, {}]);
-        let cases = [
-            (json!({"task": "t"}), &good, Treatment::DeadLetter, None),
-            (json!({"task": "t", "id": 7}), &good, Treatment::DeadLetter, None),
-            (json!({"id": "i"}), &good, Treatment::DeadLetter, Some("i")),
-            (json!({"task": "t", "id": "i", "eta": 5}), &good, Treatment::DeadLetter, Some("i")),
-            (json!({"task": "t", "id": "i", "expires": "soon"}), &good, Treatment::DeadLetter, Some("i")),
-            (json!({"task": "t", "id": "i"}), &json!([[], {}]), Treatment::DeadLetter, Some("i")),
-            (json!({"task": "t", "id": "i"}), &json!({"no": "args"}), Treatment::DeadLetter, Some("i")),
-            (json!({"task": "t", "id": "i"}), &json!([[], 5, {}]), Treatment::Refuse, Some("i")),
-            (json!({"task": "t", "id": "i"}), &json!(["x", {}, {}]), Treatment::Refuse, Some("i")),
-        ];
-        for (headers, body, treatment, id) in cases {
-            let error = Request::decode(message(headers.clone(), body)).unwrap_err();
-            assert_eq!((error.treatment, error.task_id.as_deref()), (treatment, id), "{headers} {body}");
-        }
-    }
-
-    #[test]
-    fn other_content_types_are_not_read() {
-        let element = r#"{"body": "gAQu", "content-type": "application/x-python-serialize", "content-encoding": "binary",
-                          "headers": {"task": "t", "id": "i"}, "properties": {"body_encoding": "base64"}}"#;
-        let error = Request::decode(Envelope::parse(element.as_bytes()).unwrap()).unwrap_err();
-        assert!(error.reason.contains("application/x-python-serialize"), "{error}");
-    }
+    let text = match headers.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => Cow::Borrowed(text),
+        Some(value) => match Typed::read(value) {
+            Ok(Some(Typed::DateTime(text))) => Cow::Owned(text),
+            _ => return Err(format!("`{name}` is not a text")),
+        },
+    };
+    iso8601::instant(&text).map(Some).ok_or_else(|| format!("`{name}` is not an ISO 8601 time"))
 }

@@ -41,8 +41,8 @@ impl ResultRecord {
         }
         if extended {
             meta.insert("name".into(), request.task.as_str().into());
-            meta.insert("args".into(), request.args.clone().into());
-            meta.insert("kwargs".into(), request.kwargs.clone().into());
+            meta.insert("args".into(), request.sent_args().into());
+            meta.insert("kwargs".into(), request.sent_kwargs().clone().into());
             meta.insert("worker".into(), hostname.into());
             meta.insert("retries".into(), request.retries.into());
             meta.insert("queue".into(), request.routing_key().into());
@@ -163,7 +163,8 @@ mod tests {
             "headers": {"task": "celery_queue.tasks.process_analysis", "id": "1", "retries": 0, "group": "g"},
             "properties": {"delivery_info": {"exchange": "", "routing_key": "default"}},
         });
-        Request::decode(Envelope::parse(element.to_string().as_bytes()).unwrap()).unwrap()
+        Request::decode(Envelope::parse(element.to_string().as_bytes()).unwrap(), &Default::default())
+            .unwrap()
     }
 
     fn at(text: &str) -> DateTime<Utc> {

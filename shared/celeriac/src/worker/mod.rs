@@ -10,14 +10,14 @@ mod strategy;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::backoff::Backoff;
-use crate::broker::{Broker, BrokerError, Delivery, Receipt, Settled, Settlement, Window};
-use crate::message::{Envelope, Malformed, Request};
+use crate::broker::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
+use crate::message::{AcceptContent, Envelope, Malformed, Request};
 use crate::outcome::Outcome;
 use crate::pool::{Job, Pool};
 use crate::results::ResultBackend;
@@ -28,6 +28,9 @@ pub use shutdown::Shutdown;
 
 /// Attempts to store a result on a server of its own before the message is given back (celery-wire.md 6.3).
 const RESULT_ATTEMPTS: u32 = 20;
+
+/// A message whose time is farther off is left to the broker: any number may wait there.
+const HELD_IN_MEMORY: TimeDelta = TimeDelta::seconds(60);
 
 /// A worker node, ready to run.
 #[derive(Clone)]
@@ -116,11 +119,14 @@ impl Worker {
 
     async fn handle(self, delivery: Delivery) {
         let Delivery { element, queue, receipt, permit } = delivery;
-        let decoded = Envelope::parse(&element).and_then(Request::decode);
+        let decoded = Envelope::parse(&element).and_then(|mut envelope| {
+            envelope.complete(&queue);
+            Request::decode(envelope, &AcceptContent::default())
+        });
         match decoded {
             Ok(request) => {
                 let span = tracing::info_span!("task", task_id = %request.id, task_name = %request.task);
-                self.handle_request(Arc::new(request), receipt, permit).instrument(span).await;
+                self.handle_request(Arc::new(request), queue, receipt, permit).instrument(span).await;
             }
             Err(malformed) => {
                 self.refuse(element, &queue, &malformed, &receipt).await;
@@ -143,6 +149,7 @@ impl Worker {
     async fn handle_request(
         &self,
         request: Arc<Request>,
+        queue: Arc<str>,
         receipt: Receipt,
         mut permit: OwnedSemaphorePermit,
     ) {
@@ -151,6 +158,10 @@ impl Worker {
         loop {
             let task = match strategy::decide(&request, &self.registry, Utc::now()) {
                 Decision::Run(task) => task,
+                Decision::Wait(eta) if eta - Utc::now() > HELD_IN_MEMORY => {
+                    let disposition = Disposition::Delay { queue: queue.clone(), until: eta };
+                    return self.settle(&receipt, disposition.into()).await;
+                }
                 Decision::Wait(eta) => {
                     // What waits for its time does not keep others from running. `leave` hands it back at a shutdown.
                     let waiting = self.window.beside(permit, sleep_until(eta));

@@ -114,7 +114,8 @@ mod tests {
             "properties": {"delivery_info": {"exchange": "", "routing_key": "q", "redelivered": true},
                            "priority": 5, "delivery_tag": "old"},
         });
-        Request::decode(Envelope::parse(element.to_string().as_bytes()).unwrap()).unwrap()
+        Request::decode(Envelope::parse(element.to_string().as_bytes()).unwrap(), &Default::default())
+            .unwrap()
     }
 
     #[test]

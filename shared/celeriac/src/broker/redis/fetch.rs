@@ -77,10 +77,9 @@ struct Fetcher {
     waiters: Vec<Waiter>,
     arrivals: mpsc::Receiver<Arrival>,
     deliveries: mpsc::Sender<Delivery>,
-    /// Places in the window that are free, kept for what comes next.
-    reserved: Vec<OwnedSemaphorePermit>,
-    /// Taken on the server, not yet handed on: survives a `step` that is dropped half-way.
-    taken: VecDeque<Taken>,
+    /// Taken on the server, not yet handed on, with its place in the window if it has one already. Survives a `step` that
+    /// is dropped half-way.
+    taken: VecDeque<(Taken, Option<OwnedSemaphorePermit>)>,
 }
 
 impl Fetcher {
@@ -101,29 +100,22 @@ impl Fetcher {
                 Waiter::start(index, inner.clone(), list, queue.clone(), arrived.clone())
             })
             .collect();
-        Self {
-            inner,
-            queues,
-            window,
-            waiters,
-            arrivals,
-            deliveries,
-            reserved: Vec::new(),
-            taken: VecDeque::new(),
-        }
+        Self { inner, queues, window, waiters, arrivals, deliveries, taken: VecDeque::new() }
     }
 
     /// Takes what there is, or waits until something arrives. May be dropped at any await: a message is either still
     /// on the server, where `leave` finds it, or in `self.taken`.
     async fn step(&mut self) -> RedisResult<()> {
         self.hand_on().await;
-        self.window.reserve(&mut self.reserved, MAX_BATCH).await;
-        let taken = self.take_now(self.reserved.len()).await?;
+        let permits = self.window.acquire_many(MAX_BATCH).await;
+        let taken = self.take_now(permits.len()).await?;
         if taken.is_empty() {
+            // Nothing is reserved while waiting: a message whose time comes may need the place.
+            drop(permits);
             return self.wait().await;
         }
         self.turn_after(&taken);
-        self.taken.extend(taken);
+        self.taken.extend(taken.into_iter().zip(permits.into_iter().map(Some)));
         self.hand_on().await;
         Ok(())
     }
@@ -145,10 +137,9 @@ impl Fetcher {
                 return Ok(());
             }
             self.turn_after(&taken.messages);
-            self.taken.extend(taken.messages);
+            self.taken.extend(taken.messages.into_iter().map(|message| (message, None)));
             self.hand_on().await;
-            self.window.reserve_more(&mut self.reserved, MAX_BATCH);
-            if taken.more || self.reserved.is_empty() {
+            if taken.more || !self.window.has_room() {
                 return Ok(());
             }
             // The list was emptied and another message would fit: block on it again at once.
@@ -160,16 +151,16 @@ impl Fetcher {
 
     /// Gives what was taken to the consumer, each with its permit.
     async fn hand_on(&mut self) {
-        while !self.taken.is_empty() {
-            self.window.reserve(&mut self.reserved, 1).await;
+        while let Some((_, permit)) = self.taken.front_mut() {
+            if permit.is_none() {
+                *permit = self.window.acquire().await;
+            }
             let Ok(slot) = self.deliveries.reserve().await else {
                 // The consumer is gone: `leave` hands back what it did not want.
                 self.taken.clear();
                 return;
             };
-            if let (Some(Taken { tag, element, list, queue }), Some(permit)) =
-                (self.taken.pop_front(), self.reserved.pop())
-            {
+            if let Some((Taken { tag, element, list, queue }, Some(permit))) = self.taken.pop_front() {
                 let lost = self.inner.hold(&tag);
                 slot.send(Delivery { element, queue, receipt: Receipt { tag, source: list, lost }, permit });
             }

@@ -1,242 +1,176 @@
-//! Staying the holder of what was taken, and giving back what a node left behind.
+//! Staying the holder of what was taken, and looking after the others.
 //!
-//! A node tells the others that it lives; whoever finds one that has fallen silent hands its messages back to their
-//! queues. Handing back compares before it moves, so any number of nodes may try at once.
+//! A node tells the others that it lives; whoever finds one that has fallen silent hands its messages back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use redis::aio::ConnectionManager;
 use redis::{AsyncTypedCommands, RedisResult, Script};
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::keys::Keys;
+use super::restore::{Counted, hand_back, parse_entry, sweep};
 use super::{Delivery, Inner};
+use crate::broker::{Receipt, Window};
 use crate::message::Envelope;
 
 /// A node that holds messages tells so this often within its lease time.
 const RENEWALS_PER_LEASE: u32 = 3;
 /// A node that holds none keeps quiet most of the time, and looks after the others only now and then.
-const IDLE_INTERVAL: Duration = Duration::from_secs(12);
+const IDLE_INTERVAL: Duration = Duration::from_secs(15);
 /// How much longer than its interval an idle node is believed alive.
 const IDLE_GRACE: Duration = Duration::from_secs(6);
+/// Time between two sweeps for overdue messages; a Python worker's is 100 s (celery-wire.md 3.3).
+const SWEEP_INTERVAL: Duration = Duration::from_secs(90);
+/// A delayed message is fetched when its time is this near: before it comes, there is another renewal.
+const NEAR: Duration = Duration::from_secs(30);
+/// Delayed messages fetched by one renewal.
+const NEAR_BATCH: usize = 256;
 
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
-static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("restore.lua")));
 
-/// Whether a message that is handed back counts one more delivery that came to nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counted {
-    Yes,
-    No,
+/// The answer of `renew.lua`: whether this node was unknown, lost tags, dead nodes, near messages by tag.
+type Renewal = (bool, Vec<String>, Vec<String>, Vec<(String, Bytes)>);
+
+/// Renews leases, rescues the messages of dead nodes, sweeps and fetches delayed messages, until fetching has stopped and
+/// nothing is held any more.
+pub(super) struct Keeper {
+    pub(super) inner: Arc<Inner>,
+    pub(super) queues: Vec<String>,
+    pub(super) window: Window,
+    pub(super) stop: CancellationToken,
+    /// Does not keep the channel open.
+    pub(super) deliveries: mpsc::WeakSender<Delivery>,
 }
 
-/// Renews leases and rescues the messages of dead nodes, until fetching has stopped and nothing is held any more.
-pub(super) async fn keep(
-    inner: Arc<Inner>,
-    queues: Vec<String>,
-    stop: CancellationToken,
-    fetching: mpsc::WeakSender<Delivery>,
-) {
-    let mut registered = false;
-    loop {
-        let held = inner.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if stop.is_cancelled() && held.is_empty() && fetching.upgrade().is_none() {
-            return;
-        }
-        match tick(&inner, &queues, &held, &mut registered).await {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::warn!(%error, held = held.len(), "cannot renew the lease on messages; trying again")
+impl Keeper {
+    pub(super) async fn run(self) {
+        let mut registered = false;
+        let mut next_sweep = Instant::now();
+        loop {
+            let held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if self.stop.is_cancelled() && held.is_empty() && self.deliveries.upgrade().is_none() {
+                return;
+            }
+            if let Err(error) = self.tick(&held, &mut registered, &mut next_sweep).await {
+                tracing::warn!(%error, held = held.len(), "cannot renew the lease on messages; trying again");
+            }
+            let often = self.inner.options.lease_time / RENEWALS_PER_LEASE;
+            if held.is_empty() && !self.stop.is_cancelled() {
+                tokio::select! {
+                    () = sleep(IDLE_INTERVAL) => {}
+                    () = self.stop.cancelled() => {}
+                    // The first message after a quiet time: from now on renewals are due.
+                    () = self.inner.holding.notified() => sleep(often).await,
+                }
+            } else {
+                sleep(often).await;
             }
         }
-        let pause = if held.is_empty() && !stop.is_cancelled() {
-            IDLE_INTERVAL
-        } else {
-            inner.options.lease_time / RENEWALS_PER_LEASE
-        };
-        tokio::select! {
-            () = sleep(pause) => {}
-            // A node that takes its first message after a quiet time renews in time from then on.
-            () = inner.holding.notified(), if held.is_empty() => sleep(inner.options.lease_time / RENEWALS_PER_LEASE).await,
-        }
     }
-}
 
-async fn tick(
-    inner: &Inner,
-    queues: &[String],
-    held: &HashMap<Arc<str>, CancellationToken>,
-    registered: &mut bool,
-) -> RedisResult<()> {
-    let keys = &inner.keys;
-    let mut connection = inner.connection.clone();
-    if !*registered {
-        register(keys, queues, &mut connection).await?;
-        *registered = true;
-    }
-    let believed = if held.is_empty() { IDLE_INTERVAL + IDLE_GRACE } else { inner.options.lease_time };
-    let mut call = RENEW.key(&keys.nodes);
-    call.key(&keys.unacked_index).arg(keys.node()).arg(believed.as_secs_f64());
-    for tag in held.keys() {
-        call.arg(tag.as_ref());
-    }
-    let (unknown, lost, dead): (bool, Vec<String>, Vec<String>) = call.invoke_async(&mut connection).await?;
-    if unknown {
-        // The others have forgotten us, and with us where we wait.
-        register(keys, queues, &mut connection).await?;
-    }
-    for tag in lost {
-        // A message that was settled meanwhile is not lost.
-        let still_held = inner.held.lock().unwrap_or_else(PoisonError::into_inner).remove(tag.as_str());
-        if let Some(lost) = still_held {
-            tracing::warn!(
-                tag,
-                "lost the lease on a message: another worker has it; its outcome here will not count"
-            );
-            lost.cancel();
+    async fn tick(
+        &self,
+        held: &HashMap<Arc<str>, CancellationToken>,
+        registered: &mut bool,
+        next_sweep: &mut Instant,
+    ) -> RedisResult<()> {
+        let inner = &self.inner;
+        let keys = &inner.keys;
+        let mut connection = inner.connection.clone();
+        if !*registered {
+            self.register(&mut connection).await?;
+            self.hand_back_leftovers(&mut connection).await?;
+            *registered = true;
         }
+        let believed = if held.is_empty() { IDLE_INTERVAL + IDLE_GRACE } else { inner.options.lease_time };
+        let room = if self.stop.is_cancelled() { 0 } else { NEAR_BATCH };
+        let mut call = RENEW.key(&keys.nodes);
+        call.key(&keys.unacked_index).key(&keys.unacked).key(keys.lease());
+        for queue in &self.queues {
+            call.key(keys.delayed(queue));
+        }
+        call.arg(keys.node()).arg(believed.as_secs_f64()).arg(NEAR.as_secs_f64()).arg(room);
+        for tag in held.keys() {
+            call.arg(tag.as_ref());
+        }
+        let (unknown, lost, dead, near): Renewal = call.invoke_async(&mut connection).await?;
+        self.deliver(near).await;
+        if unknown {
+            // The others have forgotten us, and with us where we wait.
+            self.register(&mut connection).await?;
+        }
+        for tag in lost {
+            inner.lose(&tag);
+        }
+        for node in dead {
+            let rescued = hand_back(inner, &keys.of(&node), Counted::Yes).await?;
+            tracing::warn!(node, rescued, "a worker fell silent; its messages are back in their queues");
+        }
+        if Instant::now() >= *next_sweep && !self.stop.is_cancelled() {
+            let restored = sweep(inner).await?;
+            if restored > 0 {
+                tracing::warn!(restored, "messages that nobody has renewed are back in their queues");
+            }
+            *next_sweep = Instant::now() + SWEEP_INTERVAL;
+        }
+        Ok(())
     }
-    for node in dead {
-        let rescued = hand_back(inner, &keys.of(&node), Counted::Yes).await?;
-        tracing::warn!(node, rescued, "a worker fell silent; its messages are back in their queues");
-    }
-    Ok(())
-}
 
-/// Announces the queues as kombu does (celery-wire.md 2.4), and where this node waits.
-async fn register(keys: &Keys, queues: &[String], connection: &mut ConnectionManager) -> RedisResult<()> {
-    let mut commands = redis::pipe();
-    for queue in queues {
-        for set in keys.bindings(queue) {
-            commands.sadd(set, keys.binding_member(queue)).ignore();
-        }
-    }
-    commands.sadd(keys.waits(), keys.lists(queues)).ignore();
-    commands.query_async(connection).await
-}
-
-/// Gives everything that a node holds back to the queues, and forgets the node. Answers how many messages that were.
-pub(super) async fn hand_back(inner: &Inner, node: &Keys, counted: Counted) -> RedisResult<usize> {
-    let mut connection = inner.connection.clone();
-    let mut handed_back = 0;
-    let tags: Vec<String> = connection.smembers(node.lease()).await?.into_iter().collect();
-    for chunk in tags.chunks(100) {
-        let entries: Vec<Option<Vec<u8>>> =
-            redis::cmd("HMGET").arg(&node.unacked).arg(chunk).query_async(&mut connection).await?;
-        for (tag, entry) in chunk.iter().zip(entries) {
-            handed_back += usize::from(restore(inner, node, &mut connection, tag, entry, counted).await?);
-            inner.let_go(tag);
-        }
-    }
-    // Bytes that are no message go where they belong, were they read by us or not.
-    let undecodable: Vec<(String, Vec<u8>)> =
-        redis::cmd("HGETALL").arg(node.undecodable()).query_async(&mut connection).await?;
-    for (tag, element) in undecodable {
-        let letter = inner.dead_letter(&element, "", "the element is not a message");
+    /// Announces the queues as kombu does (celery-wire.md 2.4), and where this node waits.
+    async fn register(&self, connection: &mut ConnectionManager) -> RedisResult<()> {
+        let keys = &self.inner.keys;
         let mut commands = redis::pipe();
-        commands.atomic().hdel(node.undecodable(), &tag).ignore();
-        commands.lpush(&inner.options.dead_letter_queue, letter).ignore();
-        let () = commands.query_async(&mut connection).await?;
-        inner.let_go(&tag);
-    }
-    for list in connection.smembers(node.waits()).await? {
-        let mut moved = true;
-        while moved {
-            let element: Option<Vec<u8>> = redis::cmd("LMOVE")
-                .arg(node.inflight(&list))
-                .arg(&list)
-                .arg("RIGHT")
-                .arg("RIGHT")
-                .query_async(&mut connection)
-                .await?;
-            moved = element.is_some();
-            handed_back += usize::from(moved);
-        }
-    }
-    let mut commands = redis::pipe();
-    commands.atomic().zrem(&node.nodes, node.node()).ignore();
-    commands.del(node.lease()).ignore().del(node.waits()).ignore();
-    let () = commands.query_async(&mut connection).await?;
-    Ok(handed_back)
-}
-
-/// Puts one message back where kombu would put it, at the end from which it is taken next.
-async fn restore(
-    inner: &Inner,
-    node: &Keys,
-    connection: &mut ConnectionManager,
-    tag: &str,
-    entry: Option<Vec<u8>>,
-    counted: Counted,
-) -> RedisResult<bool> {
-    let entry = entry.unwrap_or_default();
-    let mut call = RESTORE.key(&node.unacked);
-    call.key(&node.unacked_index).key(node.lease()).arg(tag).arg(entry.as_slice());
-    match parse_entry(&entry) {
-        Some((mut envelope, exchange, routing_key)) => {
-            envelope.mark_redelivered(counted == Counted::Yes);
-            for queue in destinations(inner, connection, &exchange, routing_key).await? {
-                call.key(inner.list_for(&queue, &envelope));
+        for queue in &self.queues {
+            for set in keys.bindings(queue) {
+                commands.sadd(set, Keys::binding_member(queue)).ignore();
             }
-            call.arg(envelope.to_bytes());
         }
-        // Gone: the script compares, pushes nothing and only forgets the lease.
-        None if entry.is_empty() => {}
-        None => {
-            call.key(&inner.options.dead_letter_queue);
-            call.arg(inner.dead_letter(&entry, "", "the entry of `unacked` is not readable"));
+        commands.sadd(keys.waits(), keys.lists(&self.queues)).ignore();
+        commands.query_async(connection).await
+    }
+
+    /// What processes of this machine left that are certainly gone need not wait for their leases to run out.
+    async fn hand_back_leftovers(&self, connection: &mut ConnectionManager) -> RedisResult<()> {
+        let keys = &self.inner.keys;
+        let nodes: Vec<String> = connection.zrange(&keys.nodes, 0, -1).await?;
+        for node in nodes.iter().filter(|node| self.inner.node.is_gone_from_here(node)) {
+            let rescued = hand_back(&self.inner, &keys.of(node), Counted::Yes).await?;
+            tracing::warn!(
+                node,
+                rescued,
+                "an earlier worker of this machine is gone; its messages are back in their queues"
+            );
         }
+        Ok(())
     }
-    call.invoke_async(connection).await
-}
 
-/// An entry of `unacked`: `[envelope, exchange, routing key]`.
-fn parse_entry(entry: &[u8]) -> Option<(Envelope, String, String)> {
-    let (envelope, exchange, routing_key): (&RawValue, String, String) =
-        serde_json::from_slice(entry).ok()?;
-    Some((Envelope::parse(envelope.get().as_bytes()).ok()?, exchange, routing_key))
-}
-
-/// The queues a message was for. A named exchange whose bindings are gone falls back to the queue named like the routing
-/// key, where kombu would drop the message (quirk Q7).
-async fn destinations(
-    inner: &Inner,
-    connection: &mut ConnectionManager,
-    exchange: &str,
-    routing_key: String,
-) -> RedisResult<Vec<String>> {
-    if exchange.is_empty() {
-        return Ok(vec![routing_key]);
-    }
-    let [bindings, _] = inner.keys.bindings(exchange);
-    let bound: Vec<String> = connection
-        .smembers(bindings)
-        .await?
-        .iter()
-        .filter_map(|member| Keys::parse_binding(member))
-        .filter(|(key, _)| *key == routing_key)
-        .map(|(_, queue)| queue.to_owned())
-        .collect();
-    Ok(if bound.is_empty() { vec![routing_key] } else { bound })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entries_as_kombu_writes_them() {
-        let entry = br#"[{"body": "x", "headers": {}, "properties": {"delivery_info": {}}}, "", "default"]"#;
-        let (envelope, exchange, routing_key) = parse_entry(entry).unwrap();
-        assert_eq!((exchange.as_str(), routing_key.as_str()), ("", "default"));
-        assert!(envelope.headers().is_empty());
-        for broken in [&b""[..], b"{}", b"[1, \"\", \"q\"]", b"[{}, \"\"]"] {
-            assert!(parse_entry(broken).is_none());
+    /// Hands delayed messages whose time is near to the consumer, which holds them until it comes.
+    async fn deliver(&self, near: Vec<(String, Bytes)>) {
+        for (tag, entry) in near {
+            let (Some(entry), Some(deliveries), Some(permit)) =
+                (parse_entry(&entry), self.deliveries.upgrade(), self.window.acquire().await)
+            else {
+                // It is in our lease: it goes back to its queue when we leave.
+                continue;
+            };
+            let queue: Arc<str> = entry.routing_key.into();
+            let list = match Envelope::parse(entry.element.as_bytes()) {
+                Ok(envelope) => self.inner.list_for(&queue, &envelope),
+                Err(_) => self.inner.keys.list(&queue, 0),
+            };
+            let tag: Arc<str> = tag.into();
+            let lost = self.inner.hold(&tag);
+            let receipt = Receipt { tag, source: list.into(), lost };
+            let delivery = Delivery { element: entry.element.into(), queue, receipt, permit };
+            if deliveries.send(delivery).await.is_err() {
+                return;
+            }
         }
     }
 }

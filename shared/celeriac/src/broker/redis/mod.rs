@@ -1,20 +1,24 @@
 //! The Redis broker: kombu's queues and its record of unacknowledged messages, leased by node.
 //!
-//! - `keys`: what lies where. - `fetch`: waiting for messages and taking them. - `lease`: staying the holder, and giving
-//!   back what others, or we, left behind. - here: settling and publishing.
+//! - `keys`: what lies where.
+//! - `fetch`: waiting for messages and taking them.
+//! - `lease`: staying the holder, looking after the others.
+//! - `restore`: giving messages back to their queues.
+//! - here: settling and publishing.
 //!
 //! Every change of more than one key is a script, so that it happens whole or not at all (design.md, invariant 1).
 
 mod fetch;
 mod keys;
 mod lease;
+mod restore;
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use redis::aio::ConnectionManager;
 use redis::{RedisError, Script};
 use serde_json::{Map, Value, json};
@@ -28,20 +32,37 @@ use crate::redis_server::RedisServer;
 use crate::results::redis::{STORE_SCRIPT, result_key};
 use keys::Keys;
 
-/// How this broker behaves.
+/// How this broker behaves. Those of kombu's transport options must be the same for all workers of a database.
 #[derive(Debug, Clone)]
 pub struct RedisBrokerOptions {
+    /// Kombu's `visibility_timeout`: a message that nobody has renewed for so long goes back to its queue.
+    /// Default: 3600 s.
+    pub visibility_timeout: Duration,
+    /// Kombu's `global_keyprefix`, put in front of every key as it is. Default: none.
+    pub global_keyprefix: String,
+    /// Kombu's `priority_steps`: each is a list of its own, the lowest is served first. Default: 0, 3, 6, 9.
+    pub priority_steps: Vec<u8>,
+    /// Kombu's `sep`, between a queue's name and its step. Default: the bytes 06 16 (hex).
+    pub separator: String,
     /// The queue for messages that nobody can run. Default: `dlq`.
     pub dead_letter_queue: String,
     /// Seconds that a result stays; 0 is for ever. Default: 86400.
     pub result_expires: u64,
-    /// Time after which the other nodes hand back the messages of a node that has fallen silent. Default: 15 s.
+    /// Time after which the other nodes hand back the messages of a node that has fallen silent. Default: 12 s.
     pub lease_time: Duration,
 }
 
 impl Default for RedisBrokerOptions {
     fn default() -> Self {
-        Self { dead_letter_queue: "dlq".into(), result_expires: 86_400, lease_time: Duration::from_secs(15) }
+        Self {
+            visibility_timeout: Duration::from_secs(3600),
+            global_keyprefix: String::new(),
+            priority_steps: vec![0, 3, 6, 9],
+            separator: "\x06\x16".into(),
+            dead_letter_queue: "dlq".into(),
+            result_expires: 86_400,
+            lease_time: Duration::from_secs(12),
+        }
     }
 }
 
@@ -58,9 +79,15 @@ struct Inner {
     held: Mutex<HashMap<Arc<str>, CancellationToken>>,
     /// Wakes the renewal of leases when a message is held after a time without any.
     holding: Notify,
-    hostname: String,
+    node: NodeId,
+    /// What it consumes, once it does.
+    queues: OnceLock<Vec<String>>,
 }
 
+/// A delayed message that none of our nodes has fetched is due for a Python worker's sweep this long after its time.
+const DELAY_GRACE: Duration = Duration::from_secs(30);
+
+static DELAY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("delay.lua")));
 static SETTLE: LazyLock<Script> =
     LazyLock::new(|| Script::new(&[STORE_SCRIPT, include_str!("settle.lua")].concat()));
 
@@ -73,12 +100,13 @@ impl RedisBroker {
         let connection = server.commands().map_err(unavailable("prepare its connection"))?;
         Ok(Self(Arc::new(Inner {
             server,
+            keys: Keys::new(node.as_str(), &options),
             options,
-            keys: Keys::new(node.as_str()),
             connection,
             held: Mutex::default(),
             holding: Notify::new(),
-            hostname: node.name().to_owned(),
+            node: node.clone(),
+            queues: OnceLock::new(),
         })))
     }
 
@@ -110,6 +138,43 @@ impl Inner {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(tag);
     }
 
+    fn held_tags(&self) -> Vec<Arc<str>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// The lease on a message is gone: its task is told, unless it was settled meanwhile.
+    fn lose(&self, tag: &str) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(tag);
+        if let Some(lost) = held {
+            tracing::warn!(
+                tag,
+                "lost the lease on a message: another worker has it; its outcome here will not count"
+            );
+            lost.cancel();
+        }
+    }
+
+    async fn delay(
+        &self,
+        receipt: &Receipt,
+        queue: &str,
+        until: DateTime<Utc>,
+    ) -> Result<Settled, BrokerError> {
+        let time = until.timestamp_micros() as f64 / 1e6;
+        let score = time + DELAY_GRACE.as_secs_f64() - self.options.visibility_timeout.as_secs_f64();
+        let mut call = DELAY.key(&self.keys.unacked);
+        call.key(&self.keys.unacked_index).key(self.keys.lease()).key(self.keys.delayed(queue));
+        call.arg(receipt.tag.as_ref()).arg(time).arg(score);
+        let held: bool =
+            call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable("delay a message"))?;
+        self.let_go(&receipt.tag);
+        Ok(if held { Settled::Done } else { Settled::NotHeld })
+    }
+
+    fn dead_letter_list(&self) -> String {
+        self.keys.list(&self.options.dead_letter_queue, 0)
+    }
+
     /// The list a message goes to when it is published to `queue`.
     fn list_for(&self, queue: &str, envelope: &Envelope) -> String {
         self.keys.list(queue, envelope.priority())
@@ -127,7 +192,7 @@ impl Inner {
         });
         letter.set_header("x-dead-letter-reason", reason);
         letter.set_header("x-dead-letter-queue", source);
-        letter.set_header("x-dead-letter-worker", self.hostname.as_str());
+        letter.set_header("x-dead-letter-worker", self.node.name());
         letter.set_header("x-dead-letter-time", Utc::now().to_rfc3339());
         letter.to_bytes()
     }
@@ -143,8 +208,16 @@ impl Broker for RedisBroker {
     ) -> mpsc::Receiver<Delivery> {
         // As many as can be taken at once: the consumer never waits for the fetching, nor the fetching for it.
         let (deliveries, receiver) = mpsc::channel(fetch::MAX_BATCH);
-        tokio::spawn(lease::keep(self.0.clone(), queues.to_vec(), stop.clone(), deliveries.downgrade()));
-        tokio::spawn(fetch::run(self.0.clone(), queues.to_vec(), window, stop, deliveries));
+        let queues = self.0.queues.get_or_init(|| queues.to_vec());
+        let keeper = lease::Keeper {
+            inner: self.0.clone(),
+            queues: queues.clone(),
+            window: window.clone(),
+            stop: stop.clone(),
+            deliveries: deliveries.downgrade(),
+        };
+        tokio::spawn(keeper.run());
+        tokio::spawn(fetch::run(self.0.clone(), queues.clone(), window, stop, deliveries));
         receiver
     }
 
@@ -161,9 +234,10 @@ impl Broker for RedisBroker {
             Disposition::Requeue(envelope) => {
                 pushes.push((receipt.source.to_string(), "L", envelope.to_bytes()));
             }
+            Disposition::Delay { queue, until } => return inner.delay(receipt, &queue, until).await,
             Disposition::DeadLetter { element, reason } => {
                 let letter = inner.dead_letter(&element, &receipt.source, &reason);
-                pushes.push((inner.options.dead_letter_queue.clone(), "L", letter));
+                pushes.push((inner.dead_letter_list(), "L", letter));
             }
         }
         for (queue, envelope) in &publish {
@@ -195,9 +269,9 @@ impl Broker for RedisBroker {
     }
 
     async fn leave(&self) -> Result<usize, BrokerError> {
-        lease::hand_back(&self.0, &self.0.keys, lease::Counted::No)
-            .await
-            .map_err(unavailable("hand messages back"))
+        let inner = &self.0;
+        let queues = inner.queues.get().map(Vec::as_slice).unwrap_or_default();
+        restore::leave(inner, queues).await.map_err(unavailable("hand messages back"))
     }
 
     fn results_place(&self) -> Option<&str> {

@@ -1,14 +1,33 @@
 -- Tells the other nodes that this one lives, keeps its messages from looking overdue (celery-wire.md 3.7), and learns
--- what happened meanwhile.
+-- what happened meanwhile. Delayed messages whose time is near come into this node's lease.
 --
--- KEYS: nodes, unacked_index
--- ARGV: node, seconds until the others may count it dead, then the tags it holds
--- Answers: 1 when the nodes did not know this one, the tags that are not ours any more, nodes that are dead
+-- KEYS: nodes, unacked_index, unacked, lease, then the delayed messages of each queue
+-- ARGV: node, seconds until the others may count it dead, seconds that are near, how many delayed messages it takes, then
+--       the tags it holds
+-- Answers: 1 when the nodes did not know this one; the tags that are not ours any more; nodes that are dead; near messages
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local unknown = redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 local lost = {}
-for position = 3, #ARGV do
+for position = 5, #ARGV do
   if redis.call('ZADD', KEYS[2], 'XX', 'CH', now, ARGV[position]) == 0 then lost[#lost + 1] = ARGV[position] end
 end
-return { unknown, lost, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 16) }
+
+local near, room = {}, tonumber(ARGV[4])
+for position = 5, #KEYS do
+  local limit = room - #near / 2
+  local tags = limit > 0
+    and redis.call('ZRANGEBYSCORE', KEYS[position], '-inf', now + tonumber(ARGV[3]), 'LIMIT', 0, limit) or {}
+  for _, tag in ipairs(tags) do
+    local entry = redis.call('HGET', KEYS[3], tag)
+    -- Gone: a Python worker has put it back.
+    if entry then
+      redis.call('SADD', KEYS[4], tag)
+      redis.call('ZADD', KEYS[2], now, tag)
+      near[#near + 1] = tag
+      near[#near + 1] = entry
+    end
+    redis.call('ZREM', KEYS[position], tag)
+  end
+end
+return { unknown, lost, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 16), near }

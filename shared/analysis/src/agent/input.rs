@@ -1,0 +1,135 @@
+//! What an agent is given: files by slot, read once per way of reading, and its parameters.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::AgentError;
+use crate::parameters::Parameters;
+use crate::table::{ReadError, ReadOptions, Table, is_csv_name};
+
+/// The content of a file slot. Spreadsheets and JSON have been converted to CSV by then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFile {
+    /// File name, extension included.
+    pub name: String,
+    /// The file itself.
+    pub bytes: Bytes,
+}
+
+/// A file that is read at most once per way of reading, shared by the agents of a task.
+#[derive(Debug)]
+pub struct Input {
+    file: InputFile,
+    tables: Mutex<Vec<(ReadOptions, Reading)>>,
+}
+
+/// How reading went, shared.
+type Reading = Result<Arc<Table>, ReadError>;
+
+impl Input {
+    /// An input that has not been read yet.
+    pub fn new(file: InputFile) -> Self {
+        Self { file, tables: Mutex::default() }
+    }
+
+    /// The file as it came.
+    pub fn file(&self) -> &InputFile {
+        &self.file
+    }
+
+    /// The file as a table; the first call with these options reads it, later calls share the result.
+    ///
+    /// # Errors
+    /// As [`Table::read_csv`]; the error is remembered, too.
+    pub fn table(&self, options: ReadOptions) -> Reading {
+        // Held while reading, so that two agents at once do not read the same file twice. Nothing is written
+        // before a table is complete, so a panic of another agent leaves the list sound.
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, table)) = tables.iter().find(|(known, _)| *known == options) {
+            return table.clone();
+        }
+        let table = Table::read_csv(&self.file.name, &self.file.bytes, options).map(Arc::new);
+        tables.push((options, table.clone()));
+        table
+    }
+}
+
+/// Files and parameters of one agent.
+#[derive(Debug, Clone, Copy)]
+pub struct AgentInput<'a> {
+    agent_id: &'a str,
+    files: &'a BTreeMap<String, Input>,
+    parameters: &'a Value,
+}
+
+impl<'a> AgentInput<'a> {
+    /// Files by slot and the agent's own parameters.
+    pub fn new(agent_id: &'a str, files: &'a BTreeMap<String, Input>, parameters: &'a Value) -> Self {
+        Self { agent_id, files, parameters }
+    }
+
+    /// The parameters.
+    ///
+    /// # Errors
+    /// When they are neither an object nor empty (null, `{}`, `[]`, `""`, 0, false).
+    pub fn parameters(&self) -> Result<Parameters<'a>, AgentError> {
+        Parameters::new(self.agent_id, self.parameters)
+    }
+
+    /// The file of a slot, if there is one.
+    pub fn file(&self, slot: &str) -> Option<&'a InputFile> {
+        self.files.get(slot).map(Input::file)
+    }
+
+    /// The file of a slot as a table.
+    ///
+    /// # Errors
+    /// When the slot is empty, the file's name does not end in `.csv` (any case), or it cannot be read.
+    pub fn table(&self, slot: &str, options: ReadOptions) -> Result<Arc<Table>, AgentError> {
+        let Some(input) = self.files.get(slot) else {
+            return Err(AgentError::MissingFile {
+                agent_id: self.agent_id.to_owned(),
+                slot: slot.to_owned(),
+            });
+        };
+        let name = &input.file.name;
+        if !is_csv_name(name) {
+            return Err(AgentError::NotCsv { name: name.clone() });
+        }
+        input.table(options).map_err(|reason| AgentError::Unreadable { name: name.clone(), reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(name: &str, bytes: &'static [u8]) -> BTreeMap<String, Input> {
+        let file = InputFile { name: name.to_owned(), bytes: Bytes::from_static(bytes) };
+        BTreeMap::from([("primary".to_owned(), Input::new(file))])
+    }
+
+    #[test]
+    fn a_file_is_read_once_per_way_of_reading() {
+        let files = files("A.CSV", b"a\n1\n");
+        let input = AgentInput::new("x", &files, &Value::Null);
+        let first = input.table("primary", ReadOptions::inferring(10_000)).unwrap();
+        let second = input.table("primary", ReadOptions::inferring(10_000)).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        let third = input.table("primary", ReadOptions::inferring(100)).unwrap();
+        assert!(!Arc::ptr_eq(&first, &third));
+    }
+
+    #[test]
+    fn errors_name_the_slot_or_the_file() {
+        let files = files("notes.txt", b"");
+        let input = AgentInput::new("drift-detector", &files, &Value::Null);
+        let missing = input.table("baseline", ReadOptions::inferring(100)).unwrap_err().to_string();
+        assert!(missing.contains("drift-detector") && missing.contains("baseline"), "{missing}");
+        let refused = input.table("primary", ReadOptions::inferring(100)).unwrap_err().to_string();
+        assert!(refused.contains("notes.txt"), "{refused}");
+    }
+}

@@ -1,0 +1,31 @@
+//! The agents that this build runs, found by id. One agent is one file (or folder) below.
+
+mod unified_profiler;
+
+use crate::agent::Agent;
+
+static AGENTS: &[&dyn Agent] = &[&unified_profiler::UnifiedProfiler];
+
+/// Every agent of this build.
+pub fn all() -> &'static [&'static dyn Agent] {
+    AGENTS
+}
+
+/// An agent by its id.
+pub fn find(agent_id: &str) -> Option<&'static dyn Agent> {
+    AGENTS.iter().find(|agent| agent.id() == agent_id).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools;
+
+    #[test]
+    fn every_agent_is_in_the_registry_once() {
+        for agent in all() {
+            assert!(tools::agent(agent.id()).is_some(), "{}", agent.id());
+            assert_eq!(all().iter().filter(|other| other.id() == agent.id()).count(), 1, "{}", agent.id());
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The agents of one task, run in the order that the task gives, with files handed on where the tool does so
+//! (platform.md 6.2, 6.3). Stops between two agents when its observer says so.
+
+mod data_file;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+pub use data_file::DataFile;
+
+use crate::agent::{Agent, AgentError, AgentInput, Input, InputFile, Outcome, run_contained};
+use crate::agents;
+use crate::answer::Answer;
+use crate::tools::Tool;
+
+/// What one task asks for.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// The task's tool.
+    pub tool: &'a Tool,
+    /// Agent ids in the task's order; repeats run again.
+    pub agents: Vec<String>,
+    /// Files by slot, converted to CSV.
+    pub files: BTreeMap<String, InputFile>,
+    /// `parameters.json`: agent id -> that agent's parameters.
+    pub parameters: Map<String, Value>,
+    /// When the transformer began, before its inputs were read (report.md 1, `execution_time_ms`).
+    pub started: Instant,
+}
+
+/// Is told before each agent, and may stop the chain there.
+pub trait Observer: Send {
+    /// `done` agents of `total` have answered; `agent_id` is next. [`progress`] makes a percentage of it.
+    fn before_agent(&mut self, agent_id: &str, done: usize, total: usize) -> ControlFlow<()>;
+}
+
+/// For callers that need no progress.
+impl Observer for () {
+    fn before_agent(&mut self, _agent_id: &str, _done: usize, _total: usize) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// All agents have run.
+#[derive(Debug)]
+pub struct Chain {
+    /// Answers by agent id, in execution order. An agent that ran twice has its first place and its last answer.
+    pub answers: IndexMap<String, Answer>,
+    /// From [`Job::started`] to the end of the last agent.
+    pub execution_time: Duration,
+    /// The file for the client, for tools that make one (downloads.md 1.1).
+    pub data_file: Option<DataFile>,
+}
+
+/// The observer stopped the chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stopped before agent {agent_id}, after {done} of {total} agents")]
+pub struct Stopped {
+    /// The agent that was not started.
+    pub agent_id: String,
+    /// Agents that had answered.
+    pub done: usize,
+    /// Agents of the task.
+    pub total: usize,
+}
+
+/// Percentage to show before the next agent: `15 + floor(done / total * 80)` (platform.md 3.2).
+pub fn progress(done: usize, total: usize) -> u8 {
+    let share = (done.min(total) * 80).checked_div(total).unwrap_or(80);
+    u8::try_from(15 + share).unwrap_or(95)
+}
+
+/// Runs the agents. An agent that fails or panics has an error answer; the others run all the same.
+///
+/// # Errors
+/// [`Stopped`] when the observer breaks off. What ran before is given up.
+pub fn run(job: Job<'_>, observer: &mut dyn Observer) -> Result<Chain, Stopped> {
+    run_with(job, observer, agents::find)
+}
+
+/// How an agent is found by its id.
+type Find = fn(&str) -> Option<&'static dyn Agent>;
+
+fn run_with(job: Job<'_>, observer: &mut dyn Observer, find: Find) -> Result<Chain, Stopped> {
+    let total = job.agents.len();
+    let mut inputs: BTreeMap<String, Input> =
+        job.files.into_iter().map(|(slot, file)| (slot, Input::new(file))).collect();
+    let mut answers = IndexMap::with_capacity(total);
+    let mut done = 0;
+    for agent_id in &job.agents {
+        if observer.before_agent(agent_id, done, total).is_break() {
+            return Err(Stopped { agent_id: agent_id.clone(), done, total });
+        }
+        let parameters = job.parameters.get(agent_id).unwrap_or(&Value::Null);
+        let outcome = run_agent(job.tool, find, agent_id, &mut inputs, parameters);
+        done += usize::from(outcome.counts);
+        if job.tool.transformer.file_mark().is_some() {
+            hand_on(&outcome.answer, &mut inputs);
+        }
+        answers.insert(agent_id.clone(), outcome.answer);
+    }
+    let data_file = data_file::choose(job.tool.transformer, &answers, Utc::now());
+    Ok(Chain { answers, execution_time: job.started.elapsed(), data_file })
+}
+
+fn run_agent(
+    tool: &Tool,
+    find: Find,
+    agent_id: &str,
+    inputs: &mut BTreeMap<String, Input>,
+    parameters: &Value,
+) -> Outcome {
+    let agent = match find(agent_id) {
+        Some(agent) if tool.dispatches(agent_id) => agent,
+        _ => {
+            let error = AgentError::UnknownAgent { tool_id: tool.id.clone(), agent_id: agent_id.to_owned() };
+            return Outcome { answer: Answer::error(error.to_string()), counts: true };
+        }
+    };
+    // The slots are lent to the agent, so that each file stays read once for the whole task.
+    let given = take_slots(tool, agent_id, inputs);
+    let outcome = match missing_slot(agent, &given) {
+        Some(error) => Outcome { answer: Answer::error(error.to_string()), counts: true },
+        None => run_contained(agent, &AgentInput::new(agent_id, &given, parameters)),
+    };
+    inputs.extend(given);
+    outcome
+}
+
+/// The files that the definition names for this agent, of those that exist; none without a definition.
+fn take_slots(tool: &Tool, agent_id: &str, inputs: &mut BTreeMap<String, Input>) -> BTreeMap<String, Input> {
+    let slots =
+        tool.definition(agent_id).map(|definition| definition.required_files.as_slice()).unwrap_or_default();
+    slots.iter().filter_map(|slot| inputs.remove_entry(slot)).collect()
+}
+
+fn missing_slot(agent: &dyn Agent, given: &BTreeMap<String, Input>) -> Option<AgentError> {
+    let slot = agent.needs().iter().find(|slot| !given.contains_key(**slot))?;
+    Some(AgentError::MissingFile { agent_id: agent.id().to_owned(), slot: (*slot).to_owned() })
+}
+
+/// A file in a successful answer becomes `primary`; otherwise the previous file stays.
+fn hand_on(answer: &Answer, inputs: &mut BTreeMap<String, Input>) {
+    if let Some(file) =
+        answer.cleaned_file.as_ref().filter(|file| answer.is_success() && !file.bytes.is_empty())
+    {
+        let next = InputFile { name: file.name.clone(), bytes: file.bytes.clone() };
+        inputs.insert("primary".to_owned(), Input::new(next));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! An input as columns, read once and shared by the agents of a task.
+//!
+//! [`Table::read_csv`] reads the dialect of `_common-profile-my-data.md` 2; [`Column`] holds the cells and
+//! computes facts (distinct values, sorted values, moments, text lengths) on demand, once. Which figures an agent
+//! makes of them is not decided here.
+
+mod column;
+mod distinct;
+mod read;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use polars::prelude::DataFrame;
+
+pub use column::{Cells, Column, Kind, TextFacts};
+pub use distinct::{Distinct, Group};
+pub use read::{BigIntegers, ReadError, ReadOptions, SurplusFields};
+
+/// A CSV as columns.
+#[derive(Debug)]
+pub struct Table {
+    name: String,
+    height: usize,
+    columns: Vec<Column>,
+    positions: HashMap<String, usize>,
+}
+
+impl Table {
+    /// Reads a CSV on all cores, without copying `bytes`.
+    ///
+    /// # Errors
+    /// When the bytes are no CSV by the rules of `_common-profile-my-data.md` 2: nothing in it, invalid UTF-8, an
+    /// unclosed quote, a row with more fields than the header.
+    pub fn read_csv(name: &str, bytes: &Bytes, options: ReadOptions) -> Result<Self, ReadError> {
+        read::read(name, bytes, options).map(|frame| Self::new(name, frame))
+    }
+
+    /// A table made by other means than reading, e.g. of the rows that an agent kept. Columns of types that a CSV
+    /// cannot have become text.
+    pub fn new(name: &str, frame: DataFrame) -> Self {
+        let height = frame.height();
+        let columns: Vec<Column> = frame.into_columns().into_iter().map(Column::new).collect();
+        let positions = columns
+            .iter()
+            .enumerate()
+            .map(|(position, column)| (column.name().to_owned(), position))
+            .collect();
+        Self { name: name.to_owned(), height, columns, positions }
+    }
+
+    /// Name of the file that was read.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of data rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The columns in file order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// A column by its exact name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.positions.get(name).and_then(|position| self.columns.get(*position))
+    }
+
+    /// Position of a column by its exact name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).copied()
+    }
+}
+
+/// Whether a file name ends in `.csv`, in any case (`_common-profile-my-data.md` C4).
+pub fn is_csv_name(name: &str) -> bool {
+    let extension = Path::new(name).extension();
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+        || name.eq_ignore_ascii_case(".csv")
+}

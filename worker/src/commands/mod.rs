@@ -1,0 +1,11 @@
+//! The commands, one file each. A command gets its arguments and the configuration, speaks through
+//! `output`, and tells its exit code or why it failed.
+
+pub(crate) mod agent;
+pub(crate) mod analyze;
+pub(crate) mod config;
+mod connections;
+mod local;
+pub(crate) mod migrate;
+pub(crate) mod send;
+pub(crate) mod worker;

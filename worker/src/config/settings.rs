@@ -1,0 +1,283 @@
+//! Every setting of the program, as data.
+//!
+//! To add one: a row here and a field of the same name in `typed`. Nothing else; tests hold the two
+//! together and fail until `docs/configuration.md` is current (`UPDATE_DOCS=1` writes it).
+
+use super::kind::{BROKER_URL, DATABASE_URL, HTTP_URL, Kind, RESULT_URL};
+use super::setting::{Default, Scope, Setting, long, short};
+use super::special::{CONCURRENCY, LOG_LEVELS, NODE_NAME};
+
+const EVERY: &[Scope] = &[Scope::Worker, Scope::Send, Scope::Analyze, Scope::Agent, Scope::Migrate];
+const QUEUE: &[Scope] = &[Scope::Worker, Scope::Send];
+const DATABASE: &[Scope] = &[Scope::Worker, Scope::Migrate];
+const WORKER: &[Scope] = &[Scope::Worker];
+
+/// The key of the setting that names the configuration file.
+pub(crate) const CONFIG_FILE: &str = "config";
+
+/// What a row says when it says nothing else.
+const ROW: Setting = Setting {
+    key: "",
+    in_file: true,
+    flag: None,
+    environment: &[],
+    kind: Kind::Text("TEXT"),
+    default: Default::Unset("not set"),
+    secret: false,
+    used_by: WORKER,
+    help: "",
+};
+
+/// The sections in the order of the documentation: name, title, and what belongs there.
+pub(crate) const SECTIONS: &[(&str, &str, &str)] = &[
+    ("", "Configuration file", "Where the other settings may be written down."),
+    ("broker", "Broker", "The Redis server from which messages are taken."),
+    ("results", "Results", "Where the outcome of each task is stored for `AsyncResult`."),
+    ("worker", "Worker", "The node itself: its name, its queues, how much it does at once, its log."),
+    ("database", "Database", "The backend's tables: tasks, users, wallets, costs."),
+    ("storage", "Storage", "The bucket with the users' files: S3-compatible, or a local folder."),
+];
+
+/// The table.
+pub(crate) static SETTINGS: &[Setting] = &[
+    Setting {
+        key: CONFIG_FILE,
+        in_file: false,
+        flag: long("config"),
+        environment: &["AGENSIUM_CONFIG"],
+        kind: Kind::File,
+        default: Default::Unset("worker.toml in the working directory, when it exists"),
+        used_by: EVERY,
+        help: "The configuration file, in TOML.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.url",
+        flag: short('b', "broker"),
+        environment: &["CELERY_BROKER_URL", "REDIS_URL"],
+        kind: Kind::Url(BROKER_URL),
+        default: Default::Text("redis://localhost:6379/0"),
+        used_by: QUEUE,
+        help: "The URL of the broker. `rediss://` speaks TLS and verifies the server's certificate; special \
+               characters in user and password are percent-encoded.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.visibility_timeout",
+        flag: long("visibility-timeout"),
+        kind: Kind::Number { min: 1.0, max: 31_536_000.0, unit: "seconds" },
+        default: Default::Text("3600"),
+        help: "After this many seconds a message that is neither acknowledged nor renewed goes back to its queue. Must \
+               be the same number as in Python workers on the same queues (`broker_transport_options`).",
+        ..ROW
+    },
+    Setting {
+        key: "broker.tls.mode",
+        flag: long("redis-tls"),
+        environment: &["REDIS_TLS"],
+        kind: Kind::Choice(&["auto", "always"]),
+        default: Default::Text("auto"),
+        used_by: QUEUE,
+        help: "Whether connections use TLS. `auto`: the URL decides, `rediss://` is TLS and `redis://` is plain. `always`: TLS for `redis://` too, as \
+               the Python backend does it. Holds for broker and results.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.tls.verify",
+        flag: long("redis-tls-verify"),
+        environment: &["REDIS_TLS_VERIFY"],
+        kind: Kind::Boolean,
+        default: Default::Text("true"),
+        used_by: QUEUE,
+        help: "Whether the server must show a certificate that is valid for its name. `false` accepts any, which lets \
+               anyone on the way read and change messages; prefer `broker.tls.ca_file`.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.tls.ca_file",
+        flag: long("redis-ca-file"),
+        environment: &["REDIS_CA_FILE"],
+        kind: Kind::File,
+        default: Default::Unset("the certificate authorities of the system"),
+        used_by: QUEUE,
+        help: "PEM file with the certificate authorities that may sign the server's certificate; for a self-signed one, \
+               that certificate itself.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.tls.cert_file",
+        flag: long("redis-cert-file"),
+        environment: &["REDIS_CERT_FILE"],
+        kind: Kind::File,
+        default: Default::Unset("no client certificate"),
+        used_by: QUEUE,
+        help: "PEM file with the client certificate, for servers that ask for one. Needs `broker.tls.key_file`.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.tls.key_file",
+        flag: long("redis-key-file"),
+        environment: &["REDIS_KEY_FILE"],
+        kind: Kind::File,
+        default: Default::Unset("no client certificate"),
+        used_by: QUEUE,
+        help: "PEM file with the private key of the client certificate. Needs `broker.tls.cert_file`.",
+        ..ROW
+    },
+    Setting {
+        key: "results.url",
+        flag: long("result-backend"),
+        environment: &["CELERY_RESULT_BACKEND", "REDIS_URL"],
+        kind: Kind::Url(RESULT_URL),
+        default: Default::SameAs("broker.url"),
+        used_by: QUEUE,
+        help: "The URL of the result backend. `disabled`: no outcome is stored, and nobody can wait for one.",
+        ..ROW
+    },
+    Setting {
+        key: "results.expires",
+        flag: long("result-expires"),
+        kind: Kind::Integer { min: 0, max: 3_153_600_000, unit: "seconds" },
+        default: Default::Text("86400"),
+        help: "How many seconds an outcome is kept. 0: for ever.",
+        ..ROW
+    },
+    Setting {
+        key: "results.extended",
+        kind: Kind::Boolean,
+        default: Default::Text("true"),
+        used_by: QUEUE,
+        help: "Whether an outcome is stored with the task's name, arguments, worker and queue (Celery's \
+               `result_extended`, which the backend has switched on).",
+        ..ROW
+    },
+    Setting {
+        key: "worker.queues",
+        flag: short('Q', "queues"),
+        environment: &["CELERY_WORKER_QUEUES"],
+        kind: Kind::List("QUEUE"),
+        default: Default::Text("default,celery"),
+        help: "The queues to take messages from. The backend sends to `default`, a Celery app without settings to \
+               `celery`.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.concurrency",
+        flag: short('c', "concurrency"),
+        environment: &["CELERY_WORKER_CONCURRENCY", "CELERY_CONCURRENCY"],
+        kind: Kind::Special(CONCURRENCY),
+        default: Default::Text("auto"),
+        help: "How many tasks run at the same time. `auto` (or 0): the number of cores this process may use, limits of a \
+               container included.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.prefetch_multiplier",
+        flag: long("prefetch-multiplier"),
+        environment: &["CELERY_WORKER_PREFETCH_MULTIPLIER"],
+        kind: Kind::Integer { min: 0, max: 10_000, unit: "messages per slot" },
+        default: Default::Text("1"),
+        help: "How many messages are held per slot, the running ones included. 0: no limit.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.hostname",
+        flag: short('n', "hostname"),
+        environment: &["CELERY_WORKER_HOSTNAME"],
+        kind: Kind::Special(NODE_NAME),
+        default: Default::Text("celery@%h"),
+        help: "The name of this node, `name@host`; two nodes on one broker must not share it. Expanded as Celery does: %h \
+               the full name of this machine, %n its part before the first dot, %d the part after it, %% a percent \
+               sign. Without @ the text is the host part: `w1` becomes `celery@w1`.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.loglevel",
+        flag: short('l', "loglevel"),
+        environment: &["CELERY_WORKER_LOGLEVEL", "LOG_LEVEL"],
+        kind: Kind::Special(LOG_LEVELS),
+        default: Default::Text("info"),
+        used_by: EVERY,
+        help: "What is logged, in any case: trace, debug, info, warning (or warn), error, critical (or fatal). Other \
+               levels for single modules follow: `info,celeriac=debug`. Below info, only this program's own modules \
+               become more talkative; a library does when it is named.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.logformat",
+        flag: long("logformat"),
+        environment: &["AGENSIUM_LOG_FORMAT"],
+        kind: Kind::Choice(&["auto", "text", "json"]),
+        default: Default::Text("auto"),
+        used_by: EVERY,
+        help: "The shape of the log. `text`: lines as Celery writes them. `json`: one object per line. `auto`: text on a terminal, else JSON. \
+               The log goes to standard error.",
+        ..ROW
+    },
+    Setting {
+        key: "database.url",
+        flag: long("database-url"),
+        environment: &["DATABASE_URL"],
+        kind: Kind::Url(DATABASE_URL),
+        default: Default::Text("sqlite:agensium-data/agensium.db"),
+        used_by: DATABASE,
+        help: "The database of the backend: `mysql://` or `mariadb://` (SQLAlchemy's driver suffix, as in \
+               `mysql+pymysql://`, is accepted), or `sqlite:PATH` for a file.",
+        ..ROW
+    },
+    Setting {
+        key: "storage.directory",
+        flag: long("storage-dir"),
+        environment: &["AGENSIUM_STORAGE_DIR"],
+        kind: Kind::Path,
+        default: Default::Text("agensium-data/bucket"),
+        help: "The local folder that serves as bucket as long as no S3 endpoint and no S3 key is set.",
+        ..ROW
+    },
+    Setting {
+        key: "storage.endpoint_url",
+        flag: long("s3-endpoint-url"),
+        environment: &["AWS_ENDPOINT_URL", "S3_ENDPOINT_URL"],
+        kind: Kind::Url(HTTP_URL),
+        default: Default::Unset("not set"),
+        help: "The S3-compatible server, addressed in path style.",
+        ..ROW
+    },
+    Setting {
+        key: "storage.access_key_id",
+        environment: &["AWS_ACCESS_KEY_ID", "S3_ACCESS_KEY"],
+        secret: true,
+        help: "The id of the S3 key. Needs `storage.secret_access_key`.",
+        ..ROW
+    },
+    Setting {
+        key: "storage.secret_access_key",
+        environment: &["AWS_SECRET_ACCESS_KEY", "S3_SECRET_KEY"],
+        secret: true,
+        help: "The secret of the S3 key. Needs `storage.access_key_id`.",
+        ..ROW
+    },
+    Setting {
+        key: "storage.region",
+        flag: long("s3-region"),
+        environment: &["AWS_REGION"],
+        kind: Kind::Text("REGION"),
+        default: Default::Text("us-east-005"),
+        help: "The region that S3 requests are signed for.",
+        ..ROW
+    },
+    Setting {
+        key: "storage.bucket",
+        flag: long("s3-bucket"),
+        environment: &["S3_BUCKET", "S3_BUCKET_NAME"],
+        kind: Kind::Text("BUCKET"),
+        default: Default::Text("agensium-files"),
+        help: "The bucket on the S3 server.",
+        ..ROW
+    },
+];
+
+/// The setting of that name.
+pub(crate) fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}

@@ -1,0 +1,78 @@
+//! Kinds of values that one setting alone has: the node's name, its concurrency, log levels.
+
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+
+use serde_json::{Value, json};
+
+use super::kind::Special;
+use super::{levels, nodename};
+
+/// More slots than this are a typing error, not a wish.
+const MOST_SLOTS: usize = 4096;
+
+/// `worker.concurrency`.
+pub(crate) const CONCURRENCY: Special = Special {
+    placeholder: "N|auto",
+    allowed: "auto, or a whole number from 0 to 4096 (tasks at the same time)",
+    read: read_concurrency,
+};
+
+/// `worker.hostname`.
+pub(crate) const NODE_NAME: Special = Special {
+    placeholder: "NAME",
+    allowed: "a name with the signs %h, %n, %d, %i, %I and %%; no white space",
+    read: read_node_name,
+};
+
+/// `worker.loglevel`.
+pub(crate) const LOG_LEVELS: Special = Special {
+    placeholder: "LEVEL",
+    allowed: "trace, debug, info, warning, error or critical, then module=level, all separated by commas",
+    read: read_log_levels,
+};
+
+fn read_concurrency(text: &str) -> Result<Value, String> {
+    let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(json!(cores()));
+    }
+    match text.parse::<usize>() {
+        Ok(0) => Ok(json!(cores())),
+        Ok(slots) if slots > MOST_SLOTS => Err(format!("is above {MOST_SLOTS}")),
+        Ok(slots) => Ok(json!(slots)),
+        Err(_) => Err("is no whole number".to_owned()),
+    }
+}
+
+fn read_node_name(text: &str) -> Result<Value, String> {
+    let host = gethostname::gethostname();
+    nodename::expand(text, &host.to_string_lossy()).map(Value::from)
+}
+
+fn read_log_levels(text: &str) -> Result<Value, String> {
+    text.parse::<levels::LogLevels>().map(|levels| levels.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn concurrency_is_a_number_or_all_cores() {
+        let cores = json!(available_parallelism().unwrap().get());
+
+        assert_eq!(read_concurrency("3"), Ok(json!(3)));
+        assert_eq!(read_concurrency("AUTO"), Ok(cores.clone()));
+        assert_eq!(read_concurrency("0"), Ok(cores));
+        assert_eq!(read_concurrency("-1"), Err("is no whole number".to_owned()));
+        assert_eq!(read_concurrency("5000"), Err("is above 4096".to_owned()));
+    }
+
+    #[test]
+    fn a_node_name_carries_this_machine() {
+        let host = gethostname::gethostname().to_string_lossy().into_owned();
+
+        assert_eq!(read_node_name("w1@%h"), Ok(json!(format!("w1@{host}"))));
+    }
+}
