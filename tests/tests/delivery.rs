@@ -1,5 +1,11 @@
 //! What becomes of a message: it survives the worker, and nothing that arrives can disturb the worker.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use redis::Commands;
 use serde_json::{Value, json};
 use system_tests::backend::Backend;

@@ -3,6 +3,12 @@
 //! A case is `golden/cases/<agent>/<case>.json`: files, parameters and the expected answer. Agents whose folder is
 //! added are found by themselves. `golden/compare.py` holds the answer against the case; each leaf must agree.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, its helpers too; the table is what people read"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

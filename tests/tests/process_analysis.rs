@@ -1,5 +1,11 @@
 //! The main job, whole: real Celery sends, the real worker runs, the row, the ledger, the bucket and the result tell.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use anyhow::Context;
 use platform::store::Status;
 use serde_json::{Value, json};
