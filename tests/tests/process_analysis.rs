@@ -21,7 +21,7 @@ const PROCESS_ANALYSIS: &str = "celery_queue.tasks.process_analysis";
 
 /// A worker on a backend and a broker, ready to take tasks.
 fn start_worker(backend: &Backend, redis: &RedisServer, extra: &[(&str, &str)]) -> anyhow::Result<Program> {
-    let worker = worker::command(["worker", "-c", "2"])?
+    let worker = worker::command(["worker", "-c", "2", "--rate-limit", "none"])?
         .env("REDIS_URL", redis.url())
         .envs(backend.environment().iter().map(|(name, value)| (*name, value.as_str())))
         .envs(extra.iter().copied())
@@ -289,7 +289,7 @@ fn servers_that_are_missing_at_the_start_are_waited_for() -> anyhow::Result<()> 
     database.stop()?;
     s3.pause()?;
 
-    let worker = worker::command(["worker", "-c", "2"])?
+    let worker = worker::command(["worker", "-c", "2", "--rate-limit", "none"])?
         .env("REDIS_URL", redis.url())
         .envs(backend.environment().iter().map(|(name, value)| (*name, value.as_str())))
         .start()?;
@@ -326,4 +326,27 @@ fn a_database_that_goes_away_costs_a_retry() -> anyhow::Result<()> {
     let id = sent["id"].as_str().context("an id")?;
     let answer = venv.snippet(wait).args([redis.url().as_str(), id]).output()?.json()?;
     check_completed(&backend, &task_id, &answer)
+}
+
+#[test]
+fn starts_are_as_far_apart_as_the_backend_says() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let backend = Backend::embedded()?;
+    let worker = worker::command(["worker", "-c", "4"])?
+        .env("REDIS_URL", redis.url())
+        .envs(backend.environment().iter().map(|(name, value)| (*name, value.as_str())))
+        .start()?;
+    worker.wait_for_line(" ready")?;
+    let venv = Venv::celery57()?;
+    let mut completed = Vec::new();
+    for _ in 0..2 {
+        let task_id = profile_task(&backend)?;
+        let answer = send(&venv, &redis, PROCESS_ANALYSIS, &json!([task_id, backend.user_id()]), &[])?;
+        check_completed(&backend, &task_id, &answer)?;
+        completed.push(backend.row(&task_id)?.processing_started_at.context("it was started")?);
+    }
+    // 10/m: one start in 6 s; the row tells whole seconds.
+    let apart = (completed[1] - completed[0]).num_seconds();
+    assert!((5..=30).contains(&apart), "{apart} s apart");
+    Ok(())
 }

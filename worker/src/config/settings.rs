@@ -5,7 +5,7 @@
 
 use super::kind::{BROKER_URL, DATABASE_URL, HTTP_URL, Kind, RESULT_URL};
 use super::setting::{Default, Scope, Setting, long, short};
-use super::special::{CONCURRENCY, LOG_LEVELS, NODE_NAME};
+use super::special::{CONCURRENCY, LOG_LEVELS, NODE_NAME, RATE_LIMIT};
 
 const EVERY: &[Scope] = &[Scope::Worker, Scope::Send, Scope::Analyze, Scope::Agent, Scope::Migrate];
 const QUEUE: &[Scope] = &[Scope::Worker, Scope::Send];
@@ -34,6 +34,7 @@ pub(crate) const SECTIONS: &[(&str, &str, &str)] = &[
     ("broker", "Broker", "The Redis server from which messages are taken."),
     ("results", "Results", "Where the outcome of each task is stored for `AsyncResult`."),
     ("worker", "Worker", "The node itself: its name, its queues, how much it does at once, its log."),
+    ("analysis", "Analysis", "The task `process_analysis`."),
     ("database", "Database", "The backend's tables: tasks, users, wallets, costs."),
     ("storage", "Storage", "The bucket with the users' files: S3-compatible, or a local folder."),
 ];
@@ -212,6 +213,15 @@ pub(crate) static SETTINGS: &[Setting] = &[
         used_by: EVERY,
         help: "The shape of the log. `text`: lines as Celery writes them. `json`: one object per line. `auto`: text on a terminal, else JSON. \
                The log goes to standard error.",
+        ..ROW
+    },
+    Setting {
+        key: "analysis.rate_limit",
+        flag: long("rate-limit"),
+        kind: Kind::Special(RATE_LIMIT),
+        default: Default::Text("10/m"),
+        help: "How often this node starts a `process_analysis`, as the backend's `rate_limit`: starts per second, minute \
+               or hour, evenly apart. What comes sooner waits. `none`: as often as it comes.",
         ..ROW
     },
     Setting {

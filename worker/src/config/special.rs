@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
+use celeriac::task::RateLimit;
 use serde_json::{Value, json};
 
 use super::kind::Special;
@@ -32,6 +33,13 @@ pub(crate) const LOG_LEVELS: Special = Special {
     read: read_log_levels,
 };
 
+/// `analysis.rate_limit`.
+pub(crate) const RATE_LIMIT: Special = Special {
+    placeholder: "RATE|none",
+    allowed: "none, or starts per second, minute or hour: 5/s, 10/m, 100/h",
+    read: read_rate_limit,
+};
+
 fn read_concurrency(text: &str) -> Result<Value, String> {
     let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
     if text.eq_ignore_ascii_case("auto") {
@@ -52,6 +60,13 @@ fn read_node_name(text: &str) -> Result<Value, String> {
 
 fn read_log_levels(text: &str) -> Result<Value, String> {
     text.parse::<levels::LogLevels>().map(|levels| levels.to_string().into())
+}
+
+fn read_rate_limit(text: &str) -> Result<Value, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Value::Null);
+    }
+    text.parse::<RateLimit>().map(|_| text.into()).map_err(|_| "is no rate".to_owned())
 }
 
 #[cfg(test)]

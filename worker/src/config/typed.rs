@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use celeriac::task::RateLimit;
 use serde::{Deserialize, Deserializer, de};
 
 use super::levels::LogLevels;
@@ -19,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) broker: Broker,
     pub(crate) results: Results,
     pub(crate) worker: Worker,
+    pub(crate) analysis: Analysis,
     pub(crate) database: Database,
     pub(crate) storage: Storage,
 }
@@ -100,6 +102,15 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// The task `process_analysis`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Analysis {
+    /// None: as often as it comes.
+    #[serde(deserialize_with = "rate")]
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
 /// The backend's database.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,6 +168,11 @@ impl From<StorageFields> for Storage {
 
 fn seconds<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     Duration::try_from_secs_f64(f64::deserialize(input)?).map_err(de::Error::custom)
+}
+
+fn rate<'de, D: Deserializer<'de>>(input: D) -> Result<Option<RateLimit>, D::Error> {
+    let text = Option::<String>::deserialize(input)?;
+    text.map(|text| text.parse()).transpose().map_err(de::Error::custom)
 }
 
 fn seconds_or_for_ever<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use celeriac::Exception;
 use celeriac::backoff::Backoff;
-use celeriac::task::{Arguments, Task, TaskContext, TaskError, TaskOptions};
+use celeriac::task::{Arguments, RateLimit, Task, TaskContext, TaskError, TaskOptions};
 use chrono::Utc;
 use platform::storage::{InputRules, TaskFiles};
 use platform::store::{Claim, Finished, Progress, Status, Store, StoreError, TaskRow};
@@ -36,11 +36,12 @@ const MAX_RETRIES: u32 = 3;
 #[derive(Debug)]
 pub(super) struct ProcessAnalysis {
     services: Services,
+    rate_limit: Option<RateLimit>,
 }
 
 impl ProcessAnalysis {
-    pub(super) fn new(services: Services) -> Self {
-        Self { services }
+    pub(super) fn new(services: Services, rate_limit: Option<RateLimit>) -> Self {
+        Self { services, rate_limit }
     }
 }
 
@@ -65,7 +66,10 @@ impl Task for ProcessAnalysis {
     }
 
     fn options(&self) -> TaskOptions {
-        TaskOptions::default()
+        let mut options = TaskOptions::default();
+        options.max_retries = Some(MAX_RETRIES);
+        options.rate_limit = self.rate_limit;
+        options
     }
 }
 

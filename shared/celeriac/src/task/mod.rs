@@ -3,6 +3,7 @@
 //! How it is run (pools), what its end means for message and result (`worker::settle`) stand elsewhere.
 
 mod context;
+mod rate_limit;
 mod registry;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::exception::Exception;
 
 pub use context::TaskContext;
+pub use rate_limit::{InvalidRate, RateLimit};
 pub use registry::Registry;
 
 /// A task that this worker serves.
@@ -39,11 +41,14 @@ pub struct TaskOptions {
     pub ignore_result: bool,
     /// Retries after which a task that asks for another one fails; `None` never. Default: 3.
     pub max_retries: Option<u32>,
+    /// How often it may start on this worker; what comes sooner waits, held and unacknowledged. Default: as often as it
+    /// comes.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Default for TaskOptions {
     fn default() -> Self {
-        Self { ignore_result: false, max_retries: Some(3) }
+        Self { ignore_result: false, max_retries: Some(3), rate_limit: None }
     }
 }
 

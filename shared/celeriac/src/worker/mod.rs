@@ -3,10 +3,12 @@
 //! The way of a message: `Broker::consume` -> [`Request::decode`] -> `strategy` -> [`Pool`] -> `settle` ->
 //! `Broker::settle`. Nothing else acknowledges a message or stores a result.
 
+mod pace;
 mod settle;
 mod shutdown;
 mod strategy;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,9 +21,10 @@ use crate::backoff::Backoff;
 use crate::broker::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
 use crate::message::{AcceptContent, Envelope, Malformed, Request};
 use crate::outcome::Outcome;
-use crate::pool::{Job, Pool};
+use crate::pool::{Job, Pool, Slot};
 use crate::results::ResultBackend;
-use crate::task::{Arguments, Registry, TaskContext, TaskOptions};
+use crate::task::{Arguments, Registry, Task, TaskContext, TaskOptions};
+use pace::Pace;
 use strategy::Decision;
 
 pub use shutdown::Shutdown;
@@ -43,6 +46,7 @@ pub struct Worker {
     registry: Arc<Registry>,
     hostname: Arc<str>,
     window: Window,
+    pace: Arc<Pace>,
     shutdown: Shutdown,
 }
 
@@ -86,6 +90,7 @@ impl Worker {
             one_transaction,
             window: Window::new(pool.size().saturating_mul(prefetch_multiplier)),
             registry: Arc::new(registry),
+            pace: Arc::default(),
             hostname: hostname.into(),
             broker,
             results,
@@ -151,61 +156,88 @@ impl Worker {
         request: Arc<Request>,
         queue: Arc<str>,
         receipt: Receipt,
-        mut permit: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) {
         tracing::info!("Task {}[{}] received", request.task, request.id);
-        let stop = self.shutdown.warm_requested();
-        loop {
-            let task = match strategy::decide(&request, &self.registry, Utc::now()) {
-                Decision::Run(task) => task,
-                Decision::Wait(eta) if eta - Utc::now() > HELD_IN_MEMORY => {
-                    let disposition = Disposition::Delay { queue: queue.clone(), until: eta };
-                    return self.settle(&receipt, disposition.into()).await;
-                }
-                Decision::Wait(eta) => {
-                    // What waits for its time does not keep others from running. `leave` hands it back at a shutdown.
-                    let waiting = self.window.beside(permit, sleep_until(eta));
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = receipt.lost.cancelled() => return,
-                        () = waiting => {}
-                    }
-                    let Some(place) = self.window.acquire().await else { return };
-                    permit = place;
-                    continue;
-                }
-                Decision::End(outcome) => return self.end_unrun(&request, &receipt, outcome).await,
-            };
-            let slot = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = receipt.lost.cancelled() => return,
-                slot = self.pool.slot() => slot,
-            };
-            // The wait for a slot may have been long: is it still to be run?
-            if let Decision::End(outcome) = strategy::decide(&request, &self.registry, Utc::now()) {
-                return self.end_unrun(&request, &receipt, outcome).await;
+        let Some((task, permit)) = self.admit(&request, &queue, &receipt, permit).await else { return };
+        let options = task.options();
+        let Some(slot) = self.slot(&request, &receipt, &options).await else { return };
+        // The wait for a slot may have been long: is it still to be run?
+        if let Decision::End(outcome) = strategy::decide(&request, &self.registry, Utc::now()) {
+            return self.end_unrun(&request, &receipt, outcome).await;
+        }
+        let cancellation = receipt.lost.child_token();
+        let job = Job {
+            task,
+            context: TaskContext::new(request.clone(), self.hostname.clone(), cancellation.clone()),
+            arguments: Arguments { args: request.args.clone(), kwargs: request.kwargs.clone() },
+        };
+        let started = Instant::now();
+        let outcome = tokio::select! {
+            outcome = self.pool.run(slot, job) => outcome,
+            () = self.shutdown.cold_requested().cancelled() => {
+                cancellation.cancel();
+                return;
             }
-            let options = task.options();
-            let cancellation = receipt.lost.child_token();
-            let job = Job {
-                task,
-                context: TaskContext::new(request.clone(), self.hostname.clone(), cancellation.clone()),
-                arguments: Arguments { args: request.args.clone(), kwargs: request.kwargs.clone() },
-            };
-            let started = Instant::now();
-            let outcome = tokio::select! {
-                outcome = self.pool.run(slot, job) => outcome,
-                () = self.shutdown.cold_requested().cancelled() => {
-                    cancellation.cancel();
-                    return;
-                }
-            };
-            let outcome = settle::limit_retries(outcome, request.retries, &options);
-            log_outcome(&request, &outcome, started);
-            self.end(&request, &receipt, &outcome, &options).await;
-            drop(permit);
-            return;
+        };
+        let outcome = settle::limit_retries(outcome, request.retries, &options);
+        log_outcome(&request, &outcome, started);
+        self.end(&request, &receipt, &outcome, &options).await;
+        drop(permit);
+    }
+
+    /// Waits for the request's time, and answers its task with a place in the window; `None` when it ended or is not ours
+    /// to run any more.
+    async fn admit(
+        &self,
+        request: &Request,
+        queue: &Arc<str>,
+        receipt: &Receipt,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<(Arc<dyn Task>, OwnedSemaphorePermit)> {
+        let eta = match strategy::decide(request, &self.registry, Utc::now()) {
+            Decision::Run(task) => return Some((task, permit)),
+            Decision::End(outcome) => {
+                self.end_unrun(request, receipt, outcome).await;
+                return None;
+            }
+            Decision::Wait(eta) => eta,
+        };
+        if eta - Utc::now() > HELD_IN_MEMORY {
+            self.settle(receipt, Disposition::Delay { queue: queue.clone(), until: eta }.into()).await;
+            return None;
+        }
+        // What waits for its time does not keep others from running.
+        self.unless_stopped(receipt, self.window.beside(permit, sleep_until(eta))).await?;
+        let permit = self.unless_stopped(receipt, self.window.acquire()).await??;
+        match strategy::decide(request, &self.registry, Utc::now()) {
+            Decision::End(outcome) => {
+                self.end_unrun(request, receipt, outcome).await;
+                None
+            }
+            Decision::Run(task) => Some((task, permit)),
+            // The clock was set back meanwhile; so close to its time it may as well run.
+            Decision::Wait(_) => Some((self.registry.get(&request.task)?.clone(), permit)),
+        }
+    }
+
+    /// A place in the pool, not sooner than the task's rate limit allows.
+    async fn slot(&self, request: &Request, receipt: &Receipt, options: &TaskOptions) -> Option<Slot> {
+        if let Some(limit) = options.rate_limit {
+            let start = self.pace.take(&request.task, limit, tokio::time::Instant::now());
+            self.unless_stopped(receipt, tokio::time::sleep_until(start)).await?;
+        }
+        self.unless_stopped(receipt, self.pool.slot()).await
+    }
+
+    /// Waits; `None` when the worker is asked to stop or the lease is lost meanwhile. What was not started is handed back
+    /// when the worker leaves.
+    async fn unless_stopped<T>(&self, receipt: &Receipt, waiting: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.warm_requested().cancelled() => None,
+            () = receipt.lost.cancelled() => None,
+            done = waiting => Some(done),
         }
     }
 
