@@ -34,6 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         pool: Arc::new(ThreadPool::new(4)),
         registry,
         hostname: node.name().to_owned(),
+        fallback_queue: None,
         prefetch_multiplier: 4,
         shutdown: Shutdown::on_signals()?,
     });

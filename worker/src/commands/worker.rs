@@ -40,6 +40,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
         pool: Arc::new(ThreadPool::new(config.worker.concurrency.get())),
         registry,
         hostname,
+        fallback_queue: config.worker.fallback_queue.clone(),
         prefetch_multiplier: config.worker.prefetch_multiplier as usize,
         shutdown: shutdown.clone(),
     });

@@ -49,6 +49,14 @@ impl Values<'_> {
                 self.origin("storage.endpoint_url")
             )));
         }
+        let fallback = self.text("worker.fallback_queue");
+        let consumed = self.get("worker.queues").and_then(|queues| queues.value.as_array());
+        if consumed.is_some_and(|queues| queues.iter().any(|queue| queue == fallback)) {
+            problems.push(Problem::Combination(format!(
+                "worker.fallback_queue is `{fallback}` (from {}), which this worker consumes itself: messages would go in circles",
+                self.origin("worker.fallback_queue")
+            )));
+        }
         problems
     }
 

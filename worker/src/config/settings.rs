@@ -182,6 +182,15 @@ pub(crate) static SETTINGS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        key: "worker.fallback_queue",
+        flag: long("fallback-queue"),
+        kind: Kind::Text("QUEUE"),
+        default: Default::Unset("not set: their sender is told `NotRegistered`, as by Celery"),
+        help: "The queue to which tasks are passed on that this worker does not serve, unchanged, for workers that do. It must \
+               not be one that this worker consumes.",
+        ..ROW
+    },
+    Setting {
         key: "worker.hostname",
         flag: short('n', "hostname"),
         environment: &["CELERY_WORKER_HOSTNAME"],

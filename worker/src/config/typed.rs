@@ -84,6 +84,8 @@ pub(crate) struct Worker {
     pub(crate) concurrency: NonZeroUsize,
     /// Messages held per slot; 0: no limit.
     pub(crate) prefetch_multiplier: u32,
+    /// None: unknown tasks fail.
+    pub(crate) fallback_queue: Option<String>,
     /// The node's name, `name@host`, expanded.
     pub(crate) hostname: String,
     pub(crate) loglevel: LogLevels,

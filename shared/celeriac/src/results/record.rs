@@ -50,6 +50,16 @@ impl ResultRecord {
         Some(Self::finish(meta, &request.id, outcome))
     }
 
+    /// The record that a task has started on this process (celery-wire.md 6.2).
+    pub fn started(task_id: &str, hostname: &str) -> Self {
+        let meta = serde_json::json!({
+            "status": "STARTED", "result": {"pid": std::process::id(), "hostname": hostname}, "traceback": null,
+            "children": [], "date_done": null, "task_id": task_id,
+        });
+        // JSON values always serialize.
+        Self { task_id: task_id.to_owned(), state: "STARTED", meta: json::to_vec(&meta).unwrap_or_default() }
+    }
+
     /// The record for a message that never became a request: its extended fields are null, as Celery leaves them
     /// for unknown tasks (quirk Q17).
     pub fn without_request(

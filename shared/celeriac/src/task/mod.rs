@@ -37,8 +37,14 @@ pub trait Task: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TaskOptions {
+    /// Acknowledge the message after the task instead of before it: what is interrupted is run again. Default: true.
+    pub acks_late: bool,
     /// Store no result unless the message's header says otherwise. Default: false.
     pub ignore_result: bool,
+    /// Store failures even where no result is wanted. Default: false.
+    pub store_errors_even_if_ignored: bool,
+    /// Store the state STARTED when it starts. Default: false.
+    pub track_started: bool,
     /// Retries after which a task that asks for another one fails; `None` never. Default: 3.
     pub max_retries: Option<u32>,
     /// How often it may start on this worker; what comes sooner waits, held and unacknowledged. Default: as often as it
@@ -48,7 +54,14 @@ pub struct TaskOptions {
 
 impl Default for TaskOptions {
     fn default() -> Self {
-        Self { ignore_result: false, max_retries: Some(3), rate_limit: None }
+        Self {
+            acks_late: true,
+            ignore_result: false,
+            store_errors_even_if_ignored: false,
+            track_started: false,
+            max_retries: Some(3),
+            rate_limit: None,
+        }
     }
 }
 

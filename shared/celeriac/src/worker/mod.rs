@@ -22,7 +22,7 @@ use crate::broker::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled
 use crate::message::{AcceptContent, Envelope, Malformed, Request};
 use crate::outcome::Outcome;
 use crate::pool::{Job, Pool, Slot};
-use crate::results::ResultBackend;
+use crate::results::{ResultBackend, ResultRecord};
 use crate::task::{Arguments, Registry, Task, TaskContext, TaskOptions};
 use pace::Pace;
 use strategy::Decision;
@@ -45,6 +45,8 @@ pub struct Worker {
     pool: Arc<dyn Pool>,
     registry: Arc<Registry>,
     hostname: Arc<str>,
+    /// Where tasks go that are not registered here.
+    fallback_queue: Option<Arc<str>>,
     window: Window,
     pace: Arc<Pace>,
     shutdown: Shutdown,
@@ -62,6 +64,8 @@ pub struct WorkerParts {
     pub registry: Registry,
     /// Its node name, `name@host`.
     pub hostname: String,
+    /// Where messages go on to whose task is not registered here, unchanged; `None` fails them, as Celery does.
+    pub fallback_queue: Option<String>,
     /// Messages held for each one that can run at the same time; 0 is no limit. 1 holds only what runs.
     pub prefetch_multiplier: usize,
     /// Who asks it to stop.
@@ -83,7 +87,16 @@ impl std::fmt::Debug for Worker {
 impl Worker {
     /// Puts a worker together.
     pub fn new(parts: WorkerParts) -> Self {
-        let WorkerParts { broker, results, pool, registry, hostname, prefetch_multiplier, shutdown } = parts;
+        let WorkerParts {
+            broker,
+            results,
+            pool,
+            registry,
+            hostname,
+            fallback_queue,
+            prefetch_multiplier,
+            shutdown,
+        } = parts;
         let one_transaction =
             results.as_ref().is_some_and(|results| broker.results_place() == Some(results.place()));
         Self {
@@ -91,6 +104,7 @@ impl Worker {
             window: Window::new(pool.size().saturating_mul(prefetch_multiplier)),
             registry: Arc::new(registry),
             pace: Arc::default(),
+            fallback_queue: fallback_queue.map(Into::into),
             hostname: hostname.into(),
             broker,
             results,
@@ -166,6 +180,10 @@ impl Worker {
         if let Decision::End(outcome) = strategy::decide(&request, &self.registry, Utc::now()) {
             return self.end_unrun(&request, &receipt, outcome).await;
         }
+        if !self.begin(&request, &receipt, &options).await {
+            return;
+        }
+        let permit = options.acks_late.then_some(permit);
         let cancellation = receipt.lost.child_token();
         let job = Job {
             task,
@@ -182,8 +200,35 @@ impl Worker {
         };
         let outcome = settle::limit_retries(outcome, request.retries, &options);
         log_outcome(&request, &outcome, started);
-        self.end(&request, &receipt, &outcome, &options).await;
+        if options.acks_late {
+            self.end(&request, &receipt, &outcome, &options).await;
+        } else {
+            let outcome = settle::after_acknowledgement(outcome);
+            self.end_acknowledged(self.settlement(&request, &outcome, &options), &receipt).await;
+        }
         drop(permit);
+    }
+
+    /// What happens just before a task runs. Answers whether it may: a message that is acknowledged early must be ours.
+    async fn begin(&self, request: &Request, receipt: &Receipt, options: &TaskOptions) -> bool {
+        if !options.acks_late {
+            match self.broker.settle(receipt, Disposition::Acknowledge.into()).await {
+                Ok(Settled::Done) => {}
+                Ok(Settled::NotHeld) => return false,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot acknowledge before the task; handing the message back");
+                    return false;
+                }
+            }
+        }
+        if options.track_started
+            && settle::wants_results(request, options)
+            && let Some(results) = &self.results
+            && let Err(error) = results.store(&ResultRecord::started(&request.id, &self.hostname)).await
+        {
+            tracing::warn!(%error, "cannot store that the task has started");
+        }
+        true
     }
 
     /// Waits for the request's time, and answers its task with a place in the window; `None` when it ended or is not ours
@@ -244,6 +289,14 @@ impl Worker {
     /// Ends a request whose task was not called.
     async fn end_unrun(&self, request: &Request, receipt: &Receipt, outcome: Outcome) {
         if self.registry.get(&request.task).is_none() {
+            if let Some(queue) = &self.fallback_queue {
+                tracing::info!(
+                    "Task {}[{}] is not served here; on to queue {queue}",
+                    request.task,
+                    request.id
+                );
+                return self.settle(receipt, settle::forward(request, queue)).await;
+            }
             tracing::error!("received unregistered task {}[{}]", request.task, request.id);
             let settlement = settle::unknown_task(request, &outcome, self.results.as_deref());
             self.settle(receipt, settlement).await;
@@ -254,15 +307,23 @@ impl Worker {
     }
 
     async fn end(&self, request: &Request, receipt: &Receipt, outcome: &Outcome, options: &TaskOptions) {
-        let settlement = settle::settlement(
-            request,
-            outcome,
-            options,
-            self.results.as_deref(),
-            &self.hostname,
-            Utc::now(),
-        );
-        self.settle(receipt, settlement).await;
+        self.settle(receipt, self.settlement(request, outcome, options)).await;
+    }
+
+    fn settlement(&self, request: &Request, outcome: &Outcome, options: &TaskOptions) -> Settlement {
+        settle::settlement(request, outcome, options, self.results.as_deref(), &self.hostname, Utc::now())
+    }
+
+    /// The end of a task whose message is gone already: only what follows it is left to do.
+    async fn end_acknowledged(&self, settlement: Settlement, receipt: &Receipt) {
+        for (queue, envelope) in &settlement.publish {
+            if let Err(error) = self.broker.publish(queue, envelope).await {
+                tracing::error!(%error, queue, "cannot publish what follows the task");
+            }
+        }
+        if let Some(record) = settlement.result {
+            self.store(receipt, &record).await;
+        }
     }
 
     /// Settles, however long the server takes to come back. Ownership is checked on the server, so that trying again
@@ -297,7 +358,7 @@ impl Worker {
     }
 
     /// Stores a result where it is not part of the settlement. Answers whether the message may be settled.
-    async fn store(&self, receipt: &Receipt, record: &crate::results::ResultRecord) -> bool {
+    async fn store(&self, receipt: &Receipt, record: &ResultRecord) -> bool {
         let Some(results) = &self.results else { return true };
         let mut backoff = Backoff::reconnect();
         for attempt in 1..=RESULT_ATTEMPTS {

@@ -34,11 +34,29 @@ pub(super) fn settlement(
         let queue = request.routing_key().unwrap_or_default().to_owned();
         settlement.publish.push((queue, request.retry(now, *delay)));
     }
-    let ignored = request.ignore_result.unwrap_or(options.ignore_result);
-    if !ignored {
+    if wants_result(request, outcome, options) {
         settlement.result = results.and_then(|results| results.record(request, outcome, hostname));
     }
     settlement
+}
+
+fn wants_result(request: &Request, outcome: &Outcome, options: &TaskOptions) -> bool {
+    let is_error = matches!(outcome, Outcome::Failure(_) | Outcome::Retry { .. } | Outcome::Revoked(_));
+    wants_results(request, options) || is_error && options.store_errors_even_if_ignored
+}
+
+/// Whether results of this request are wanted at all: the message says so before the task (celery-wire.md 4.2).
+pub(super) fn wants_results(request: &Request, options: &TaskOptions) -> bool {
+    !request.ignore_result.unwrap_or(options.ignore_result)
+}
+
+/// What a refusal to be put back means for a message that was acknowledged before the task ran: it is lost, and its
+/// sender is told (quirk Q14).
+pub(super) fn after_acknowledgement(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Reject { reason, requeue: true } => Outcome::Reject { reason, requeue: false },
+        outcome => outcome,
+    }
 }
 
 /// The outcome of a retry that may not be made any more: the cause becomes the failure.
@@ -62,6 +80,12 @@ pub(super) fn malformed(
         Treatment::Refuse => Disposition::Acknowledge,
     };
     Settlement { result, ..Settlement::from(disposition) }
+}
+
+/// A task that this worker does not know goes on, unchanged, to where somebody does.
+pub(super) fn forward(request: &Request, queue: &str) -> Settlement {
+    let publish = vec![(queue.to_owned(), request.envelope.clone())];
+    Settlement { publish, ..Settlement::from(Disposition::Acknowledge) }
 }
 
 /// A task that nobody has registered: its failure is stored whatever the message says about results.

@@ -1,0 +1,201 @@
+//! The engine as a library: a worker in this process, with tasks of the test's own, on a real Redis.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+use std::sync::Arc;
+
+use celeriac::broker::{RedisBroker, RedisBrokerOptions};
+use celeriac::exception::Exception;
+use celeriac::node::NodeId;
+use celeriac::pool::ThreadPool;
+use celeriac::redis_server::{RedisServer as Address, TlsOptions};
+use celeriac::results::{Meta, RedisResults};
+use celeriac::task::{Registry, TaskOptions};
+use celeriac::{Client, Shutdown, TaskCall, Worker, WorkerParts};
+use redis::Commands;
+use serde_json::{Value, json};
+use system_tests::program::PATIENCE;
+use system_tests::servers::RedisServer;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// A worker in this process, and a client that sends to it.
+struct Engine {
+    client: Client,
+    shutdown: Shutdown,
+    running: JoinHandle<()>,
+    raw: redis::Connection,
+}
+
+impl Engine {
+    fn start(redis: &RedisServer, registry: Registry, fallback_queue: Option<&str>) -> anyhow::Result<Self> {
+        let address = Address::new(&redis.url(), &TlsOptions::default())?;
+        let node = NodeId::new("engine@test");
+        let broker = Arc::new(RedisBroker::new(address.clone(), &node, RedisBrokerOptions::default())?);
+        let results = Arc::new(RedisResults::new(address, 60, true)?);
+        let shutdown = Shutdown::new();
+        let worker = Worker::new(WorkerParts {
+            broker: broker.clone(),
+            results: Some(results.clone()),
+            pool: Arc::new(ThreadPool::new(2)),
+            registry,
+            hostname: node.name().to_owned(),
+            fallback_queue: fallback_queue.map(str::to_owned),
+            prefetch_multiplier: 1,
+            shutdown: shutdown.clone(),
+        });
+        let running =
+            tokio::spawn(async move { worker.run(&["q".to_owned()]).await.expect("the worker leaves") });
+        let raw = redis::Client::open(redis.url())?.get_connection()?;
+        Ok(Self { client: Client::new(broker, Some(results), "test"), shutdown, running, raw })
+    }
+
+    async fn send(&self, task: &str) -> anyhow::Result<String> {
+        Ok(self.client.send("q", TaskCall::new(task)).await?)
+    }
+
+    async fn outcome(&self, id: &str) -> anyhow::Result<Meta> {
+        Ok(self.client.wait(id, Some(PATIENCE)).await?.expect("an outcome in time"))
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        self.shutdown.warm();
+        Ok(self.running.await?)
+    }
+}
+
+fn options(change: impl FnOnce(&mut TaskOptions)) -> TaskOptions {
+    let mut options = TaskOptions::default();
+    change(&mut options);
+    options
+}
+
+/// A task that says when it has begun, and ends when it may.
+struct Gate {
+    begun: Semaphore,
+    may_end: Semaphore,
+}
+
+impl Gate {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { begun: Semaphore::new(0), may_end: Semaphore::new(0) })
+    }
+
+    fn register(self: &Arc<Self>, registry: &mut Registry, name: &str, options: TaskOptions) {
+        let gate = self.clone();
+        registry.register_fn(name, options, move |_, _| {
+            let gate = gate.clone();
+            async move {
+                gate.begun.add_permits(1);
+                gate.may_end.acquire().await.expect("open").forget();
+                Ok(json!("done"))
+            }
+        });
+    }
+
+    async fn wait_begun(&self) {
+        self.begun.acquire().await.expect("open").forget();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_acknowledged_after_its_task_or_before_it() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let gate = Gate::new();
+    let mut registry = Registry::new();
+    gate.register(&mut registry, "late", TaskOptions::default());
+    gate.register(&mut registry, "early", options(|options| options.acks_late = false));
+    let mut engine = Engine::start(&redis, registry, None)?;
+
+    for (task, held) in [("late", 1), ("early", 0)] {
+        let id = engine.send(task).await?;
+        gate.wait_begun().await;
+        assert_eq!(engine.raw.hlen::<_, usize>("unacked")?, held, "{task}");
+        assert_eq!(engine.raw.zcard::<_, usize>("unacked_index")?, held, "{task}");
+        gate.may_end.add_permits(1);
+        assert_eq!(engine.outcome(&id).await?.result, json!("done"));
+    }
+    engine.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_is_told_when_asked_for() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let gate = Gate::new();
+    let mut registry = Registry::new();
+    gate.register(&mut registry, "tracked", options(|options| options.track_started = true));
+    let mut engine = Engine::start(&redis, registry, None)?;
+
+    let id = engine.send("tracked").await?;
+    gate.wait_begun().await;
+    let stored: String = engine.raw.get(format!("celery-task-meta-{id}"))?;
+    let started: Value = serde_json::from_str(&stored)?;
+    assert_eq!(started["status"], "STARTED");
+    assert_eq!(started["result"], json!({"pid": std::process::id(), "hostname": "engine@test"}));
+    gate.may_end.add_permits(1);
+    assert_eq!(engine.outcome(&id).await?.status, "SUCCESS");
+    engine.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_are_stored_only_where_they_are_wanted() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let mut registry = Registry::new();
+    let quiet = options(|options| options.ignore_result = true);
+    let errors = options(|options| {
+        options.ignore_result = true;
+        options.store_errors_even_if_ignored = true;
+    });
+    registry.register_fn("quiet", quiet.clone(), |_, _| async { Ok(Value::Null) });
+    registry
+        .register_fn("quiet.fail", quiet, |_, _| async { Err(Exception::builtin("ValueError", "x").into()) });
+    registry.register_fn("errors.fail", errors, |_, _| async {
+        Err(Exception::builtin("ValueError", "x").into())
+    });
+    registry.register_fn("last", TaskOptions::default(), |_, _| async { Ok(Value::Null) });
+    let mut engine = Engine::start(&redis, registry, None)?;
+
+    // Our client's header leaves it to nobody: it wants results. A header of null leaves it to the task.
+    let ids = ["quiet", "quiet.fail", "errors.fail"];
+    for id in ids {
+        let element = json!({
+            "body": "[[], {}, {}]", "content-type": "application/json", "content-encoding": "utf-8",
+            "headers": {"task": id, "id": id, "ignore_result": null},
+            "properties": {"delivery_info": {"exchange": "", "routing_key": "q"}},
+        });
+        engine.raw.lpush::<_, _, ()>("q", element.to_string())?;
+    }
+    assert_eq!(engine.outcome("errors.fail").await?.status, "FAILURE");
+    let last = engine.send("last").await?;
+    engine.outcome(&last).await?;
+    for id in ["quiet", "quiet.fail"] {
+        assert!(!engine.raw.exists::<_, bool>(format!("celery-task-meta-{id}"))?, "{id}");
+    }
+    engine.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_served_here_goes_on_unchanged() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let mut registry = Registry::new();
+    registry.register_fn("known", TaskOptions::default(), |_, _| async { Ok(Value::Null) });
+    let mut engine = Engine::start(&redis, registry, Some("elsewhere"))?;
+
+    let element = json!({
+        "body": "W1sxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTBdLCB7fSwge31d", "content-type": "application/json",
+        "content-encoding": "utf-8", "headers": {"task": "unknown", "id": "u", "custom": [1, {"a": null}]},
+        "properties": {"delivery_info": {"exchange": "", "routing_key": "q"}, "priority": 5,
+                       "body_encoding": "base64", "delivery_tag": "t"},
+    });
+    engine.raw.lpush::<_, _, ()>("q", element.to_string())?;
+    let known = engine.send("known").await?;
+    engine.outcome(&known).await?;
+    let (_, forwarded): (String, String) = engine.raw.brpop("elsewhere\x06\x163", 10.0)?;
+    assert_eq!(serde_json::from_str::<Value>(&forwarded)?, element);
+    assert!(!engine.raw.exists::<_, bool>("celery-task-meta-u")?);
+    engine.stop().await
+}
