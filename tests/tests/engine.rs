@@ -7,13 +7,15 @@
 )]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use celeriac::broker::{RedisBroker, RedisBrokerOptions};
 use celeriac::exception::Exception;
+use celeriac::message::AcceptContent;
 use celeriac::node::NodeId;
 use celeriac::pool::ThreadPool;
 use celeriac::redis_server::{RedisServer as Address, TlsOptions};
-use celeriac::results::{Meta, RedisResults};
+use celeriac::results::{Meta, RedisResults, RedisResultsOptions};
 use celeriac::task::{Registry, TaskOptions};
 use celeriac::{Client, Shutdown, TaskCall, Worker, WorkerParts};
 use redis::Commands;
@@ -33,10 +35,19 @@ struct Engine {
 
 impl Engine {
     fn start(redis: &RedisServer, registry: Registry, fallback_queue: Option<&str>) -> anyhow::Result<Self> {
+        Self::start_with(redis, registry, fallback_queue, RedisBrokerOptions::default())
+    }
+
+    fn start_with(
+        redis: &RedisServer,
+        registry: Registry,
+        fallback_queue: Option<&str>,
+        options: RedisBrokerOptions,
+    ) -> anyhow::Result<Self> {
         let address = Address::new(&redis.url(), &TlsOptions::default())?;
         let node = NodeId::new("engine@test");
-        let broker = Arc::new(RedisBroker::new(address.clone(), &node, RedisBrokerOptions::default())?);
-        let results = Arc::new(RedisResults::new(address, 60, true)?);
+        let broker = Arc::new(RedisBroker::new(address.clone(), &node, options)?);
+        let results = Arc::new(RedisResults::new(address, RedisResultsOptions::default())?);
         let shutdown = Shutdown::new();
         let worker = Worker::new(WorkerParts {
             broker: broker.clone(),
@@ -44,6 +55,7 @@ impl Engine {
             pool: Arc::new(ThreadPool::new(2)),
             registry,
             hostname: node.name().to_owned(),
+            accept: AcceptContent::default(),
             fallback_queue: fallback_queue.map(str::to_owned),
             prefetch_multiplier: 1,
             shutdown: shutdown.clone(),
@@ -198,4 +210,61 @@ async fn what_is_not_served_here_goes_on_unchanged() -> anyhow::Result<()> {
     assert_eq!(serde_json::from_str::<Value>(&forwarded)?, element);
     assert!(!engine.raw.exists::<_, bool>("celery-task-meta-u")?);
     engine.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_was_cut_off_is_run_all_the_same() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let gate = Gate::new();
+    let mut registry = Registry::new();
+    gate.register(&mut registry, "held", TaskOptions::default());
+    registry.register_fn("cut.off", TaskOptions::default(), |_, _| async { Ok(json!("run")) });
+    let options =
+        RedisBrokerOptions { lease_time: Duration::from_millis(300), ..RedisBrokerOptions::default() };
+    let mut engine = Engine::start_with(&redis, registry, None, options)?;
+    let held = engine.send("held").await?;
+    gate.wait_begun().await;
+
+    // As if the server had leased a message to this node and the answer had never arrived.
+    let node: Vec<String> = engine.raw.zrange("celeriac.nodes", 0, -1)?;
+    let element = json!({
+        "body": "[[], {}, {}]", "content-type": "application/json", "content-encoding": "utf-8",
+        "headers": {"task": "cut.off", "id": "c"},
+        "properties": {"delivery_info": {"exchange": "", "routing_key": "q"}, "delivery_tag": "t"},
+    });
+    redis::pipe()
+        .atomic()
+        .hset("unacked", "t", json!([element, "", "q"]).to_string())
+        .zadd("unacked_index", "t", 9e9)
+        .sadd(format!("celeriac.lease.{}", node[0]), "t")
+        .exec(&mut engine.raw)?;
+    assert_eq!(engine.outcome("c").await?.result, json!("run"));
+    gate.may_end.add_permits(1);
+    engine.outcome(&held).await?;
+    assert_eq!(engine.raw.hlen::<_, usize>("unacked")?, 0);
+    engine.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_was_lost_changes_nothing() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let gate = Gate::new();
+    let mut registry = Registry::new();
+    gate.register(&mut registry, "held", TaskOptions::default());
+    registry.register_fn("last", TaskOptions::default(), |_, _| async { Ok(Value::Null) });
+    let mut engine = Engine::start(&redis, registry, None)?;
+    let id = engine.send("held").await?;
+    gate.wait_begun().await;
+
+    // Somebody else has put the message back and taken it, as after a long freeze of this process.
+    let tags: Vec<String> = engine.raw.hkeys("unacked")?;
+    redis::pipe().atomic().hdel("unacked", &tags[0]).zrem("unacked_index", &tags[0]).exec(&mut engine.raw)?;
+    gate.may_end.add_permits(1);
+    let last = engine.send("last").await?;
+    engine.outcome(&last).await?;
+    engine.stop().await?;
+    let stored: bool =
+        redis::Client::open(redis.url())?.get_connection()?.exists(format!("celery-task-meta-{id}"))?;
+    assert!(!stored, "the outcome of a lost lease does not count");
+    Ok(())
 }

@@ -4,6 +4,8 @@
 //! `config::habits`. Both may stand before or after the name of the command, as Celery's users type
 //! them; after it they count more.
 
+pub(crate) mod dlq;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -78,6 +80,14 @@ Examples:
   agensium-worker send celery_queue.tasks.health_check --queue default --wait
   agensium-worker send process_analysis --args '[\"2f1c...\", 7]' --queue default")]
     Send(SendArgs),
+    /// List, show, requeue or purge dead letters: messages that nobody could run
+    #[command(after_help = "\
+Examples:
+  agensium-worker dlq list --older-than 1h
+  agensium-worker dlq show 2f1c8a52-6f0e-4c8b-9a35-0f3f0c6f2b11
+  agensium-worker dlq requeue --task process_analysis --dry-run
+  agensium-worker dlq purge --all --yes")]
+    Dlq(dlq::DlqArgs),
     /// Run a whole tool on local files, without any server
     #[command(after_help = "\
 Writes the report, and the data file if the tool makes one, into the folder.
@@ -122,6 +132,7 @@ impl Command {
         match self {
             Self::Worker(_) => Scope::Worker,
             Self::Send(_) => Scope::Send,
+            Self::Dlq(_) => Scope::Dlq,
             Self::Analyze(_) => Scope::Analyze,
             Self::Agent(_) => Scope::Agent,
             Self::Migrate(_) => Scope::Migrate,
@@ -231,14 +242,16 @@ pub(crate) fn parse<A: Into<OsString> + Clone>(
 ) -> Result<Invocation, clap::Error> {
     let matches = program().try_get_matches_from(args)?;
     let command = Program::from_arg_matches(&matches)?.command;
-    let own = matches.subcommand().map(|(_, own)| own);
-    let places = [own, Some(&matches)];
+    let mut places: Vec<&ArgMatches> =
+        std::iter::successors(Some(&matches), |outer| outer.subcommand().map(|(_, inner)| inner)).collect();
+    // What stands last counts most.
+    places.reverse();
     let mut flags = BTreeMap::new();
     for setting in SETTINGS {
-        let given = places.iter().flatten().find_map(|place| given(place, setting.key));
+        let given = places.iter().find_map(|place| given(place, setting.key));
         flags.extend(given.map(|text| (setting.key, text)));
     }
-    let is_given = |habit: &&Habit| places.iter().flatten().any(|place| is_present(place, habit));
+    let is_given = |habit: &&Habit| places.iter().any(|place| is_present(place, habit));
     Ok(Invocation { command, flags: Flags(flags), ignored: HABITS.iter().filter(is_given).collect() })
 }
 
@@ -265,8 +278,9 @@ fn program() -> clap::Command {
     program = program.args(HABITS.iter().map(habit_arg));
     for scope in Scope::ALL.into_iter().filter(|scope| names.iter().any(|name| name == scope.name())) {
         program = program.mut_subcommand(scope.name(), |command| {
-            let settings = SETTINGS.iter().filter(|setting| setting.is_used_by(scope));
-            let command = command.args(settings.filter_map(setting_arg));
+            let settings =
+                || SETTINGS.iter().filter(|setting| setting.is_used_by(scope)).filter_map(setting_arg);
+            let command = command.args(settings()).mut_subcommands(|verb| verb.args(settings()));
             let is_celery_s = matches!(scope, Scope::Worker | Scope::Config);
             if is_celery_s { command.args(HABITS.iter().map(habit_arg)) } else { command }
         });

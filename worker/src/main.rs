@@ -53,6 +53,7 @@ fn run(invocation: cli::Invocation) -> anyhow::Result<ExitCode> {
     match invocation.command {
         Command::Worker(args) => runtime()?.block_on(commands::worker::run(&args, &loaded.config)),
         Command::Send(args) => runtime()?.block_on(commands::send::run(&args, &loaded.config)),
+        Command::Dlq(args) => runtime()?.block_on(commands::dlq::run(&args, &loaded.config)),
         Command::Analyze(args) => commands::analyze::run(&args),
         Command::Agent(args) => commands::agent::run(&args),
         Command::Migrate(args) => runtime()?.block_on(commands::migrate::run(&args, &loaded.config)),

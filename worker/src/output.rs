@@ -28,8 +28,13 @@ impl From<io::Error> for OutputError {
 
 /// Writes a text to standard output.
 pub(crate) fn text(text: &str) -> Result<(), OutputError> {
+    bytes(text.as_bytes())
+}
+
+/// Writes bytes to standard output.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), OutputError> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     Ok(out.flush()?)
 }
 

@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use celeriac::broker::{RedisBroker, RedisBrokerOptions};
+use celeriac::message::AcceptContent;
 use celeriac::node::NodeId;
 use celeriac::pool::ThreadPool;
 use celeriac::redis_server::{RedisServer, TlsOptions};
-use celeriac::results::RedisResults;
+use celeriac::results::{RedisResults, RedisResultsOptions};
 use celeriac::task::{Registry, TaskOptions};
 use celeriac::{Shutdown, Worker, WorkerParts};
 
@@ -30,10 +31,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let worker = Worker::new(WorkerParts {
         broker: Arc::new(RedisBroker::new(server.clone(), &node, RedisBrokerOptions::default())?),
-        results: Some(Arc::new(RedisResults::new(server, 86_400, false)?)),
+        results: Some(Arc::new(RedisResults::new(server, RedisResultsOptions::default())?)),
         pool: Arc::new(ThreadPool::new(4)),
         registry,
         hostname: node.name().to_owned(),
+        accept: AcceptContent::default(),
         fallback_queue: None,
         prefetch_multiplier: 4,
         shutdown: Shutdown::on_signals()?,

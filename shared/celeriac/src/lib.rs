@@ -9,6 +9,7 @@
 pub mod backoff;
 pub mod broker;
 pub mod client;
+pub mod dead_letters;
 pub mod exception;
 pub mod message;
 pub mod node;

@@ -99,3 +99,19 @@ fn help_shows_a_command_s_own_settings_with_their_names_and_default() {
     assert!(help.contains("--loglevel") && !help.contains("--broker"), "{help}");
     assert!(!refused("worker --help").to_string().contains("--without-gossip"));
 }
+
+#[test]
+fn a_verb_takes_the_settings_of_its_command_in_all_places() {
+    let expected = [("broker.dead_letter_queue", "d".to_owned()), ("broker.url", "redis://h/0".to_owned())];
+    for line in [
+        "-b redis://h/0 --dead-letter-queue d dlq list",
+        "dlq -b redis://h/0 --dead-letter-queue x list --dead-letter-queue d",
+        "-b redis://x/0 dlq list --dead-letter-queue=d --broker redis://h/0",
+    ] {
+        assert_eq!(flags(line), expected, "{line}");
+    }
+    for line in ["dlq", "dlq list -Q a", "dlq requeue a --limit 2", "dlq requeue --all --task t", "dlq show"]
+    {
+        assert_eq!(refused(line).exit_code(), 2, "{line}");
+    }
+}

@@ -1,21 +1,23 @@
-//! From the configuration to the engine's connections; `worker` and `send` share it.
+//! From the configuration to the engine's connections; `worker`, `send` and `dlq` share it.
 
 use std::sync::Arc;
 
 use celeriac::broker::{RedisBroker, RedisBrokerOptions};
 use celeriac::node::NodeId;
 use celeriac::redis_server::{RedisServer, TlsOptions};
-use celeriac::results::{RedisResults, ResultBackend};
+use celeriac::results::{RedisResults, RedisResultsOptions, ResultBackend};
 
 use crate::config::{Config, TlsMode};
 
 /// The broker, as the node of that name.
-pub(super) fn broker(
-    config: &Config,
-    name: &str,
-    options: RedisBrokerOptions,
-) -> anyhow::Result<RedisBroker> {
+pub(super) fn broker(config: &Config, name: &str) -> anyhow::Result<RedisBroker> {
     let server = server(config, config.broker.url.expose())?;
+    let options = RedisBrokerOptions {
+        visibility_timeout: config.broker.visibility_timeout,
+        global_keyprefix: config.broker.global_keyprefix.clone().unwrap_or_default(),
+        dead_letter_queue: config.broker.dead_letter_queue.clone(),
+        ..RedisBrokerOptions::default()
+    };
     Ok(RedisBroker::new(server, &NodeId::new(name), options)?)
 }
 
@@ -23,12 +25,12 @@ pub(super) fn broker(
 pub(super) fn results(config: &Config) -> anyhow::Result<Option<Arc<dyn ResultBackend>>> {
     let Some(url) = &config.results.url else { return Ok(None) };
     let server = server(config, url.expose())?;
-    Ok(Some(Arc::new(RedisResults::new(server, expires(config), config.results.extended)?)))
-}
-
-/// Seconds that results stay; 0 is for ever.
-pub(super) fn expires(config: &Config) -> u64 {
-    config.results.expires.map_or(0, |expires| expires.as_secs())
+    let options = RedisResultsOptions {
+        expires: config.results.expires.map_or(0, |expires| expires.as_secs()),
+        extended: config.results.extended,
+        global_keyprefix: config.results.global_keyprefix.clone().unwrap_or_default(),
+    };
+    Ok(Some(Arc::new(RedisResults::new(server, options)?)))
 }
 
 fn server(config: &Config, url: &str) -> anyhow::Result<RedisServer> {

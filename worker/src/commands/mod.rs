@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod analyze;
 pub(crate) mod config;
 mod connections;
+pub(crate) mod dlq;
 mod local;
 pub(crate) mod migrate;
 pub(crate) mod send;

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use celeriac::broker::RedisBrokerOptions;
 use celeriac::{Client, TaskCall};
 use serde_json::{Map, Value, json};
 
@@ -30,7 +29,7 @@ pub(crate) async fn run(args: &SendArgs, config: &Config) -> anyhow::Result<Exit
     }
     let host = gethostname::gethostname().to_string_lossy().into_owned();
     let name = format!("send@{host}");
-    let broker = Arc::new(connections::broker(config, &name, RedisBrokerOptions::default())?);
+    let broker = Arc::new(connections::broker(config, &name)?);
     let client = Client::new(broker, results, &host);
     let call = TaskCall::new(&args.task).args(positional).kwargs(keywords);
     let task_id = client.send(&args.queue, call).await.context("the task was not sent")?;

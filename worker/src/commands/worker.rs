@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use celeriac::backoff::Backoff;
-use celeriac::broker::RedisBrokerOptions;
 use celeriac::pool::ThreadPool;
 use celeriac::task::Registry;
 use celeriac::{Shutdown, Worker, WorkerParts};
@@ -29,17 +28,13 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
     let registry = tasks::registry(services, config.analysis.rate_limit, args.with_test_tasks);
     announce(config, &registry);
     let hostname = config.worker.hostname.clone();
-    let options = RedisBrokerOptions {
-        visibility_timeout: config.broker.visibility_timeout,
-        result_expires: connections::expires(config),
-        ..RedisBrokerOptions::default()
-    };
     let worker = Worker::new(WorkerParts {
-        broker: Arc::new(connections::broker(config, &hostname, options)?),
+        broker: Arc::new(connections::broker(config, &hostname)?),
         results: connections::results(config)?,
         pool: Arc::new(ThreadPool::new(config.worker.concurrency.get())),
         registry,
         hostname,
+        accept: config.broker.accept_content,
         fallback_queue: config.worker.fallback_queue.clone(),
         prefetch_multiplier: config.worker.prefetch_multiplier as usize,
         shutdown: shutdown.clone(),

@@ -24,6 +24,11 @@ impl Values<'_> {
         self.get(key).and_then(|effective| effective.value.as_str()).unwrap_or_default()
     }
 
+    fn has_item(&self, key: &str, item: &str) -> bool {
+        let items = self.get(key).and_then(|effective| effective.value.as_array());
+        items.is_some_and(|items| items.iter().any(|one| one == item))
+    }
+
     fn origin(&self, key: &str) -> String {
         self.get(key).map(|effective| effective.origin.to_string()).unwrap_or_default()
     }
@@ -55,6 +60,13 @@ impl Values<'_> {
             problems.push(Problem::Combination(format!(
                 "worker.fallback_queue is `{fallback}` (from {}), which this worker consumes itself: messages would go in circles",
                 self.origin("worker.fallback_queue")
+            )));
+        }
+        let dead_letters = self.text("broker.dead_letter_queue");
+        if self.has_item("worker.queues", dead_letters) {
+            problems.push(Problem::Combination(format!(
+                "worker.queues (from {}) has {dead_letters}, the dead-letter queue: what nobody can run would come back for ever",
+                self.origin("worker.queues")
             )));
         }
         problems

@@ -11,6 +11,7 @@ use super::kind::Kind;
 pub(crate) enum Scope {
     Worker,
     Send,
+    Dlq,
     Analyze,
     Agent,
     Migrate,
@@ -20,14 +21,15 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// Every command.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Worker, Self::Send, Self::Analyze, Self::Agent, Self::Migrate, Self::Config];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Worker, Self::Send, Self::Dlq, Self::Analyze, Self::Agent, Self::Migrate, Self::Config];
 
     /// The name of the subcommand.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Worker => "worker",
             Self::Send => "send",
+            Self::Dlq => "dlq",
             Self::Analyze => "analyze",
             Self::Agent => "agent",
             Self::Migrate => "migrate",

@@ -5,10 +5,13 @@
 
 use super::kind::{BROKER_URL, DATABASE_URL, HTTP_URL, Kind, RESULT_URL};
 use super::setting::{Default, Scope, Setting, long, short};
-use super::special::{CONCURRENCY, LOG_LEVELS, NODE_NAME, RATE_LIMIT};
+use super::special::{ACCEPT_CONTENT, CONCURRENCY, LOG_LEVELS, NODE_NAME, RATE_LIMIT};
 
-const EVERY: &[Scope] = &[Scope::Worker, Scope::Send, Scope::Analyze, Scope::Agent, Scope::Migrate];
+const EVERY: &[Scope] =
+    &[Scope::Worker, Scope::Send, Scope::Dlq, Scope::Analyze, Scope::Agent, Scope::Migrate];
+const BROKER: &[Scope] = &[Scope::Worker, Scope::Send, Scope::Dlq];
 const QUEUE: &[Scope] = &[Scope::Worker, Scope::Send];
+const DEAD_LETTERS: &[Scope] = &[Scope::Worker, Scope::Dlq];
 const DATABASE: &[Scope] = &[Scope::Worker, Scope::Migrate];
 const WORKER: &[Scope] = &[Scope::Worker];
 
@@ -58,7 +61,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         environment: &["CELERY_BROKER_URL", "REDIS_URL"],
         kind: Kind::Url(BROKER_URL),
         default: Default::Text("redis://localhost:6379/0"),
-        used_by: QUEUE,
+        used_by: BROKER,
         help: "The URL of the broker. `rediss://` speaks TLS and verifies the server's certificate; special \
                characters in user and password are percent-encoded.",
         ..ROW
@@ -73,12 +76,40 @@ pub(crate) static SETTINGS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        key: "broker.global_keyprefix",
+        flag: long("global-keyprefix"),
+        kind: Kind::Text("PREFIX"),
+        default: Default::Unset("no prefix"),
+        used_by: BROKER,
+        help: "What stands in front of every key in the broker, as in `broker_transport_options` of the Python side.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.accept_content",
+        flag: long("accept-content"),
+        kind: Kind::Special(ACCEPT_CONTENT),
+        default: Default::Text("json"),
+        help: "The content types of messages that are read, as Celery's `accept_content`; pickle never is. Other messages \
+               go to the dead letters.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.dead_letter_queue",
+        flag: long("dead-letter-queue"),
+        kind: Kind::Text("QUEUE"),
+        default: Default::Text("dlq"),
+        used_by: DEAD_LETTERS,
+        help: "The queue to which messages are put that nobody can run, with the reason in their headers; `dlq` lists them and \
+               sends them again. No worker may consume it.",
+        ..ROW
+    },
+    Setting {
         key: "broker.tls.mode",
         flag: long("redis-tls"),
         environment: &["REDIS_TLS"],
         kind: Kind::Choice(&["auto", "always"]),
         default: Default::Text("auto"),
-        used_by: QUEUE,
+        used_by: BROKER,
         help: "Whether connections use TLS. `auto`: the URL decides, `rediss://` is TLS and `redis://` is plain. `always`: TLS for `redis://` too, as \
                the Python backend does it. Holds for broker and results.",
         ..ROW
@@ -89,7 +120,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         environment: &["REDIS_TLS_VERIFY"],
         kind: Kind::Boolean,
         default: Default::Text("true"),
-        used_by: QUEUE,
+        used_by: BROKER,
         help: "Whether the server must show a certificate that is valid for its name. `false` accepts any, which lets \
                anyone on the way read and change messages; prefer `broker.tls.ca_file`.",
         ..ROW
@@ -100,7 +131,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         environment: &["REDIS_CA_FILE"],
         kind: Kind::File,
         default: Default::Unset("the certificate authorities of the system"),
-        used_by: QUEUE,
+        used_by: BROKER,
         help: "PEM file with the certificate authorities that may sign the server's certificate; for a self-signed one, \
                that certificate itself.",
         ..ROW
@@ -111,7 +142,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         environment: &["REDIS_CERT_FILE"],
         kind: Kind::File,
         default: Default::Unset("no client certificate"),
-        used_by: QUEUE,
+        used_by: BROKER,
         help: "PEM file with the client certificate, for servers that ask for one. Needs `broker.tls.key_file`.",
         ..ROW
     },
@@ -121,7 +152,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
         environment: &["REDIS_KEY_FILE"],
         kind: Kind::File,
         default: Default::Unset("no client certificate"),
-        used_by: QUEUE,
+        used_by: BROKER,
         help: "PEM file with the private key of the client certificate. Needs `broker.tls.cert_file`.",
         ..ROW
     },
@@ -141,6 +172,15 @@ pub(crate) static SETTINGS: &[Setting] = &[
         kind: Kind::Integer { min: 0, max: 3_153_600_000, unit: "seconds" },
         default: Default::Text("86400"),
         help: "How many seconds an outcome is kept. 0: for ever.",
+        ..ROW
+    },
+    Setting {
+        key: "results.global_keyprefix",
+        flag: long("result-keyprefix"),
+        kind: Kind::Text("PREFIX"),
+        default: Default::Unset("no prefix"),
+        used_by: QUEUE,
+        help: "What stands in front of every key of a result, as in `result_backend_transport_options` of the Python side.",
         ..ROW
     },
     Setting {

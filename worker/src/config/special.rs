@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
+use celeriac::message::AcceptContent;
 use celeriac::task::RateLimit;
 use serde_json::{Value, json};
 
@@ -33,6 +34,13 @@ pub(crate) const LOG_LEVELS: Special = Special {
     read: read_log_levels,
 };
 
+/// `broker.accept_content`.
+pub(crate) const ACCEPT_CONTENT: Special = Special {
+    placeholder: "TYPE,...",
+    allowed: "json, msgpack, yaml or their MIME types, separated by commas",
+    read: read_accept_content,
+};
+
 /// `analysis.rate_limit`.
 pub(crate) const RATE_LIMIT: Special = Special {
     placeholder: "RATE|none",
@@ -60,6 +68,11 @@ fn read_node_name(text: &str) -> Result<Value, String> {
 
 fn read_log_levels(text: &str) -> Result<Value, String> {
     text.parse::<levels::LogLevels>().map(|levels| levels.to_string().into())
+}
+
+fn read_accept_content(text: &str) -> Result<Value, String> {
+    let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    AcceptContent::new(&names).map(|_| json!(names)).map_err(|error| format!("is not possible: {error}"))
 }
 
 fn read_rate_limit(text: &str) -> Result<Value, String> {

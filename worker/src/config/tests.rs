@@ -283,6 +283,10 @@ fn half_a_pair_is_an_error() {
             pem(Machine::new()),
             "broker.tls.cert_file is set (from REDIS_CERT_FILE), but broker.tls.key_file is not: both or none",
         ),
+        (
+            Machine::new().flag("broker.dead_letter_queue", "b").flag("worker.queues", "a,b"),
+            "worker.queues (from --queues) has b, the dead-letter queue: what nobody can run would come back for ever",
+        ),
     ];
 
     for (machine, expected) in cases {

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use celeriac::message::AcceptContent;
 use celeriac::task::RateLimit;
 use serde::{Deserialize, Deserializer, de};
 
@@ -33,6 +34,13 @@ pub(crate) struct Broker {
     /// After this time a message that is neither acknowledged nor renewed goes back to its queue.
     #[serde(deserialize_with = "seconds")]
     pub(crate) visibility_timeout: Duration,
+    /// Where messages go that nobody can run.
+    pub(crate) dead_letter_queue: String,
+    /// In front of every key.
+    pub(crate) global_keyprefix: Option<String>,
+    /// Content types of messages.
+    #[serde(deserialize_with = "content_types")]
+    pub(crate) accept_content: AcceptContent,
     pub(crate) tls: Tls,
 }
 
@@ -67,6 +75,8 @@ pub(crate) enum TlsMode {
 pub(crate) struct Results {
     /// None: results are disabled.
     pub(crate) url: Option<ConnectionUrl>,
+    /// In front of every key.
+    pub(crate) global_keyprefix: Option<String>,
     /// How long a result is kept; None: for ever.
     #[serde(deserialize_with = "seconds_or_for_ever")]
     pub(crate) expires: Option<Duration>,
@@ -170,6 +180,10 @@ impl From<StorageFields> for Storage {
 
 fn seconds<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     Duration::try_from_secs_f64(f64::deserialize(input)?).map_err(de::Error::custom)
+}
+
+fn content_types<'de, D: Deserializer<'de>>(input: D) -> Result<AcceptContent, D::Error> {
+    AcceptContent::new(Vec::<String>::deserialize(input)?).map_err(de::Error::custom)
 }
 
 fn rate<'de, D: Deserializer<'de>>(input: D) -> Result<Option<RateLimit>, D::Error> {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::message::Envelope;
 use crate::results::ResultRecord;
 
-pub use self::redis::{RedisBroker, RedisBrokerOptions};
+pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions};
 
 /// A message broker, as one node sees it.
 #[async_trait]
@@ -166,6 +166,8 @@ pub enum Disposition {
         element: Bytes,
         /// Why.
         reason: String,
+        /// The failure that led to it, when there is one, in Python's words.
+        exception: Option<String>,
     },
 }
 

@@ -28,7 +28,9 @@ const FORMATS: [(&str, &str, Format); 3] = [
 ];
 const PICKLE: [&str; 2] = ["pickle", "application/x-python-serialize"];
 /// Types of bodies that are not deserialized. Python lets them pass; no task can be in one.
-const RAW: [&str; 3] = ["application/data", "application/text", "text/plain"];
+const RAW: [&str; 3] = [RAW_CONTENT_TYPE, "application/text", "text/plain"];
+/// The content type of bytes that mean nothing to kombu.
+pub(super) const RAW_CONTENT_TYPE: &str = "application/data";
 
 /// A value in memory takes many times the two bytes that it may have in a text, and those bytes compress to nothing. So a
 /// compressed body may hold only one value for so many bytes of what it may become: two million by default.
@@ -106,6 +108,16 @@ impl AcceptContent {
             .zip(self.formats)
             .filter(|(_, accepted)| *accepted)
             .map(|((_, mime, format), _)| (mime, format))
+    }
+}
+
+impl Envelope {
+    /// The value of a JSON body, decompressed; typed values in kombu's form.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is no JSON body, or cannot be read.
+    pub fn decoded_body(&self) -> Result<Value, Malformed> {
+        Ok(Decoded::read(self, &AcceptContent::default())?.value)
     }
 }
 

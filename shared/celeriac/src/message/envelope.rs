@@ -11,7 +11,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::content::JSON_CONTENT_TYPE;
+use super::content::{JSON_CONTENT_TYPE, RAW_CONTENT_TYPE};
 use super::{Malformed, json as python_json, shown, typed};
 
 /// A message as it lies in the broker. Every header, property and other field is kept, known or not, in its order, so that a
@@ -67,6 +67,14 @@ impl Envelope {
             others: Map::new(),
         };
         envelope.set_json(body);
+        envelope
+    }
+
+    /// A message around bytes that are none.
+    pub(crate) fn raw(bytes: &[u8], properties: Map<String, Value>) -> Self {
+        let mut envelope = Self::new(bytes, Map::new(), properties);
+        envelope.content_encoding = "binary".into();
+        envelope.content_type = RAW_CONTENT_TYPE.into();
         envelope
     }
 
@@ -134,8 +142,7 @@ impl Envelope {
     /// delivery tag (celery-wire.md 1.9). Python consumers stop at a message without them, should it ever be handed back.
     pub fn complete(&mut self, queue: &str) {
         if self.destination().is_none() {
-            self.set_delivery_info("exchange", "");
-            self.set_delivery_info("routing_key", queue);
+            self.direct_to(queue);
         }
         if self.property_text("delivery_tag").is_none_or(str::is_empty) {
             self.properties.insert("delivery_tag".into(), fresh_tag());
@@ -166,6 +173,17 @@ impl Envelope {
     /// Sets a header.
     pub fn set_header(&mut self, name: &str, value: impl Into<Value>) {
         self.headers.insert(name.to_owned(), value.into());
+    }
+
+    /// Takes a header off, if it is there.
+    pub(crate) fn remove_header(&mut self, name: &str) {
+        self.headers.shift_remove(name);
+    }
+
+    /// Addresses the message to a queue by its name.
+    pub(crate) fn direct_to(&mut self, queue: &str) {
+        self.set_delivery_info("exchange", "");
+        self.set_delivery_info("routing_key", queue);
     }
 
     pub(super) fn set_headers(&mut self, headers: Map<String, Value>) {
@@ -200,7 +218,7 @@ impl Envelope {
     }
 
     /// The body's bytes as they were serialized and compressed.
-    pub(super) fn body_bytes(&self) -> Result<Cow<'_, [u8]>, Malformed> {
+    pub(crate) fn body_bytes(&self) -> Result<Cow<'_, [u8]>, Malformed> {
         let wrong = |reason: String| Malformed::dead_letter(reason, self.task_id());
         let Value::String(body) = &self.body else {
             return Err(wrong("`body` is missing or not a text".into()));

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::message::Request;
 use crate::outcome::Outcome;
 
-pub use self::redis::RedisResults;
+pub use self::redis::{RedisResults, RedisResultsOptions};
 pub use record::{Meta, ResultRecord};
 
 /// A store of results that Celery clients read.
@@ -41,6 +41,9 @@ pub trait ResultBackend: Send + Sync {
 
     /// Makes the record of an outcome; `None` when nothing is to be stored for it.
     fn record(&self, request: &Request, outcome: &Outcome, hostname: &str) -> Option<ResultRecord>;
+
+    /// Makes the record that a task has started.
+    fn record_started(&self, task_id: &str, hostname: &str) -> ResultRecord;
 
     /// Makes the record for a message of which only the id is known.
     fn record_unreadable(&self, task_id: &str, outcome: &Outcome) -> Option<ResultRecord>;

@@ -1,10 +1,10 @@
 //! The meta JSON of a result (celery-wire.md 6.2): made from an outcome, and read back.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::exception::Exception;
-use crate::message::{Request, json};
+use crate::message::{Request, json as python_json};
 use crate::outcome::Outcome;
 
 /// A result ready to be stored.
@@ -12,34 +12,50 @@ use crate::outcome::Outcome;
 pub struct ResultRecord {
     /// The task it belongs to.
     pub task_id: String,
-    /// Celery's state name.
-    pub state: &'static str,
+    /// The key that holds it, and the channel on which it is announced.
+    pub key: String,
+    /// Seconds that it stays; 0 is for ever.
+    pub expires: u64,
     /// The meta object as JSON text.
     pub meta: Vec<u8>,
 }
 
-impl ResultRecord {
+/// Makes records, all alike.
+#[derive(Debug, Clone)]
+pub(super) struct Recorder {
+    /// In front of every key.
+    pub(super) key_prefix: String,
+    /// Seconds that results stay; 0 is for ever.
+    pub(super) expires: u64,
+    /// Whether name, arguments, worker, retries and queue are stored too (`result_extended`).
+    pub(super) extended: bool,
+}
+
+impl Recorder {
+    /// The key of a task's result, and the name of the channel on which it is announced (celery-wire.md 6.1).
+    pub(super) fn key(&self, task_id: &str) -> String {
+        format!("{}celery-task-meta-{task_id}", self.key_prefix)
+    }
+
     /// The record of a request's outcome. `None` for outcomes that store nothing.
-    /// `extended` adds name, arguments, worker, retries and queue (`result_extended`).
-    pub fn new(
+    pub(super) fn outcome(
+        &self,
         request: &Request,
         outcome: &Outcome,
         hostname: &str,
         now: DateTime<Utc>,
-        extended: bool,
-    ) -> Option<Self> {
-        let mut meta = Map::new();
-        outcome_fields(&mut meta, outcome, now)?;
+    ) -> Option<ResultRecord> {
+        let mut meta = outcome_fields(outcome, now)?;
         if matches!(outcome, Outcome::Retry { .. }) {
             // A retry is a child of the attempt before it, under the same id.
-            meta.insert("children".into(), serde_json::json!([[[request.id, null], null]]));
+            meta.insert("children".into(), json!([[[request.id, null], null]]));
         }
         for (key, header) in [("group_id", "group"), ("parent_id", "parent_id")] {
             if let Some(value) = request.header(header) {
                 meta.insert(key.into(), value.clone());
             }
         }
-        if extended {
+        if self.extended {
             meta.insert("name".into(), request.task.as_str().into());
             meta.insert("args".into(), request.sent_args().into());
             meta.insert("kwargs".into(), request.sent_kwargs().clone().into());
@@ -47,73 +63,76 @@ impl ResultRecord {
             meta.insert("retries".into(), request.retries.into());
             meta.insert("queue".into(), request.routing_key().into());
         }
-        Some(Self::finish(meta, &request.id, outcome))
-    }
-
-    /// The record that a task has started on this process (celery-wire.md 6.2).
-    pub fn started(task_id: &str, hostname: &str) -> Self {
-        let meta = serde_json::json!({
-            "status": "STARTED", "result": {"pid": std::process::id(), "hostname": hostname}, "traceback": null,
-            "children": [], "date_done": null, "task_id": task_id,
-        });
-        // JSON values always serialize.
-        Self { task_id: task_id.to_owned(), state: "STARTED", meta: json::to_vec(&meta).unwrap_or_default() }
+        Some(self.finish(meta, &request.id))
     }
 
     /// The record for a message that never became a request: its extended fields are null, as Celery leaves them
     /// for unknown tasks (quirk Q17).
-    pub fn without_request(
+    pub(super) fn without_request(
+        &self,
         task_id: &str,
         outcome: &Outcome,
         now: DateTime<Utc>,
-        extended: bool,
-    ) -> Option<Self> {
-        let mut meta = Map::new();
-        outcome_fields(&mut meta, outcome, now)?;
-        if extended {
+    ) -> Option<ResultRecord> {
+        let mut meta = outcome_fields(outcome, now)?;
+        if self.extended {
             for key in ["name", "args", "kwargs", "worker", "retries", "queue"] {
                 meta.insert(key.into(), Value::Null);
             }
         }
-        Some(Self::finish(meta, task_id, outcome))
+        Some(self.finish(meta, task_id))
     }
 
-    fn finish(mut meta: Map<String, Value>, task_id: &str, outcome: &Outcome) -> Self {
+    /// The record that a task has started in this process (celery-wire.md 6.2).
+    pub(super) fn started(&self, task_id: &str, hostname: &str) -> ResultRecord {
+        let result = json!({"pid": std::process::id(), "hostname": hostname});
+        self.finish(fields("STARTED", result, None, None), task_id)
+    }
+
+    fn finish(&self, mut meta: Map<String, Value>, task_id: &str) -> ResultRecord {
         // Clients that wait need it (celery-wire.md 6.2): last, as Celery writes it.
         meta.insert("task_id".into(), task_id.into());
-        Self {
+        ResultRecord {
             task_id: task_id.to_owned(),
-            state: outcome.state(),
+            key: self.key(task_id),
+            expires: self.expires,
             // A map of JSON values always serializes.
-            meta: json::to_vec(&meta).unwrap_or_default(),
+            meta: python_json::to_vec(&meta).unwrap_or_default(),
         }
     }
 }
 
-fn outcome_fields(meta: &mut Map<String, Value>, outcome: &Outcome, now: DateTime<Utc>) -> Option<()> {
-    let rejected;
-    let (result, traceback, ready) = match outcome {
-        Outcome::Success(value) => (value.clone(), None, true),
-        Outcome::Failure(exception) | Outcome::Revoked(exception) => {
-            (exception.to_json(), exception.traceback.clone(), true)
-        }
-        Outcome::Retry { cause, .. } => (cause.to_json(), cause.traceback.clone(), false),
+/// What the outcome itself tells; `None` when it stores nothing.
+fn outcome_fields(outcome: &Outcome, now: DateTime<Utc>) -> Option<Map<String, Value>> {
+    let exception = |status: &str, exception: &Exception, date_done: Option<DateTime<Utc>>| {
+        fields(status, exception.to_json(), exception.traceback.as_deref(), date_done)
+    };
+    Some(match outcome {
+        Outcome::Success(value) => fields("SUCCESS", value.clone(), None, Some(now)),
+        Outcome::Failure(failure) => exception("FAILURE", failure, Some(now)),
+        Outcome::Revoked(revoked) => exception("REVOKED", revoked, Some(now)),
+        Outcome::Retry { cause, .. } => exception("RETRY", cause, None),
         Outcome::Reject { reason, requeue: false } => {
-            rejected = Exception::reject(reason, false);
-            (rejected.to_json(), None, true)
+            exception("FAILURE", &Exception::reject(reason, false), Some(now))
         }
         Outcome::Reject { requeue: true, .. } | Outcome::Ignore => return None,
-    };
-    let status = match outcome {
-        Outcome::Reject { .. } => "FAILURE",
-        other => other.state(),
-    };
-    meta.insert("status".into(), status.into());
-    meta.insert("result".into(), result);
-    meta.insert("traceback".into(), traceback.into());
-    meta.insert("children".into(), Value::Array(Vec::new()));
-    meta.insert("date_done".into(), ready.then(|| isoformat(now)).into());
-    Some(())
+    })
+}
+
+/// The fields that every record begins with, in Celery's order.
+fn fields(
+    status: &str,
+    result: Value,
+    traceback: Option<&str>,
+    date_done: Option<DateTime<Utc>>,
+) -> Map<String, Value> {
+    Map::from_iter([
+        ("status".to_owned(), status.into()),
+        ("result".to_owned(), result),
+        ("traceback".to_owned(), traceback.into()),
+        ("children".to_owned(), json!([])),
+        ("date_done".to_owned(), date_done.map(isoformat).into()),
+    ])
 }
 
 /// Python's `datetime.isoformat()` of a UTC time: microseconds only when there are any.
@@ -138,7 +157,7 @@ pub struct Meta {
 
 impl Meta {
     pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
-        let fields: Map<String, Value> = json::from_slice(text).map_err(|error| error.to_string())?;
+        let fields: Map<String, Value> = python_json::from_slice(text).map_err(|error| error.to_string())?;
         let status =
             fields.get("status").and_then(Value::as_str).ok_or("it has no text `status`")?.to_owned();
         Ok(Self {
@@ -165,7 +184,6 @@ impl Meta {
 mod tests {
     use super::*;
     use crate::message::Envelope;
-    use serde_json::json;
 
     fn request() -> Request {
         let element = json!({
@@ -184,9 +202,10 @@ mod tests {
     #[test]
     fn spelled_as_celery_spells_it() {
         let outcome = Outcome::Success(json!({"status": "success", "execution_time_ms": 12}));
+        let recorder = Recorder { key_prefix: "p_".into(), expires: 7, extended: true };
         let record =
-            ResultRecord::new(&request(), &outcome, "w1@host", at("2026-11-22T02:50:13.756098Z"), true)
-                .unwrap();
+            recorder.outcome(&request(), &outcome, "w1@host", at("2026-11-22T02:50:13.756098Z")).unwrap();
+        assert_eq!((record.key.as_str(), record.expires), ("p_celery-task-meta-1", 7));
         let expected = r#"{"status": "SUCCESS", "result": {"status": "success", "execution_time_ms": 12}, "traceback": null, "children": [], "date_done": "2026-11-22T02:50:13.756098+00:00", "group_id": "g", "name": "celery_queue.tasks.process_analysis", "args": ["8a6e-uuid", 7], "kwargs": {}, "worker": "w1@host", "retries": 0, "queue": "default", "task_id": "1"}"#;
         assert_eq!(String::from_utf8(record.meta).unwrap(), expected);
     }
@@ -194,6 +213,7 @@ mod tests {
     #[test]
     fn each_outcome_has_its_meta() {
         let now = at("2026-11-22T02:50:13Z");
+        let plain = Recorder { key_prefix: String::new(), expires: 0, extended: false };
         let cases = [
             (
                 Outcome::Failure(Exception::builtin("ValueError", "boom").with_traceback("tb")),
@@ -209,7 +229,7 @@ mod tests {
             ),
         ];
         for (outcome, status, ready) in cases {
-            let record = ResultRecord::new(&request(), &outcome, "w", now, false).unwrap();
+            let record = plain.outcome(&request(), &outcome, "w", now).unwrap();
             let meta = Meta::parse(&record.meta).unwrap();
             assert_eq!(meta.status, status);
             assert_eq!(meta.is_ready(), ready);
@@ -217,6 +237,6 @@ mod tests {
             assert_eq!(meta.fields["date_done"].as_str(), ready.then_some("2026-11-22T02:50:13+00:00"));
             assert_eq!(meta.fields.keys().next_back().unwrap(), "task_id");
         }
-        assert!(ResultRecord::new(&request(), &Outcome::Ignore, "w", now, false).is_none());
+        assert!(plain.outcome(&request(), &Outcome::Ignore, "w", now).is_none());
     }
 }

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use redis::aio::ConnectionManager;
 use redis::{RedisError, Script};
 
+use super::record::Recorder;
 use super::{Meta, ResultBackend, ResultError, ResultRecord};
 use crate::message::Request;
 use crate::outcome::Outcome;
@@ -20,9 +21,21 @@ static STORE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[STORE_SCRIPT, "return store(KEYS[1], ARGV[1], tonumber(ARGV[2]))"].concat())
 });
 
-/// The key of a task's result, and the name of the channel on which it is announced.
-pub(crate) fn result_key(task_id: &str) -> String {
-    format!("celery-task-meta-{task_id}")
+/// How results are stored. Those who read them must be set alike.
+#[derive(Debug, Clone)]
+pub struct RedisResultsOptions {
+    /// Celery's `result_expires`: seconds that results stay; 0 is for ever. Default: 86400.
+    pub expires: u64,
+    /// Celery's `result_extended`: name, arguments, worker, retries and queue are stored too. Default: false.
+    pub extended: bool,
+    /// `global_keyprefix` of Celery's `result_backend_transport_options`. Default: none.
+    pub global_keyprefix: String,
+}
+
+impl Default for RedisResultsOptions {
+    fn default() -> Self {
+        Self { expires: 86_400, extended: false, global_keyprefix: String::new() }
+    }
 }
 
 /// Celery's Redis result backend.
@@ -30,20 +43,28 @@ pub(crate) fn result_key(task_id: &str) -> String {
 pub struct RedisResults {
     server: RedisServer,
     connection: ConnectionManager,
-    expires: u64,
-    extended: bool,
+    recorder: Recorder,
 }
 
 impl RedisResults {
-    /// Results on `server` that stay for `expires` seconds (0: for ever). `extended` stores name, arguments, worker,
-    /// retries and queue with each (Celery's `result_extended`).
+    /// Results on `server`.
     ///
     /// # Errors
     /// [`ResultError`] when the server's address cannot be used. Nothing is connected yet.
-    pub fn new(server: RedisServer, expires: u64, extended: bool) -> Result<Self, ResultError> {
+    pub fn new(server: RedisServer, options: RedisResultsOptions) -> Result<Self, ResultError> {
         let connection = server.commands().map_err(unavailable("prepare its connection"))?;
-        Ok(Self { server, connection, expires, extended })
+        let RedisResultsOptions { expires, extended, global_keyprefix } = options;
+        let recorder = Recorder { key_prefix: key_prefix(global_keyprefix), expires, extended };
+        Ok(Self { server, connection, recorder })
     }
+}
+
+/// Celery puts a `_` behind a prefix that does not end in a separator (celery-wire.md 6.1).
+fn key_prefix(mut prefix: String) -> String {
+    if !prefix.is_empty() && !prefix.ends_with([':', '_', '-', '.']) {
+        prefix.push('_');
+    }
+    prefix
 }
 
 impl std::fmt::Debug for RedisResults {
@@ -56,9 +77,9 @@ impl std::fmt::Debug for RedisResults {
 impl ResultBackend for RedisResults {
     async fn store(&self, record: &ResultRecord) -> Result<(), ResultError> {
         STORE
-            .key(result_key(&record.task_id))
+            .key(&record.key)
             .arg(record.meta.as_slice())
-            .arg(self.expires)
+            .arg(record.expires)
             .invoke_async(&mut self.connection.clone())
             .await
             .map_err(unavailable("store a result"))
@@ -66,7 +87,7 @@ impl ResultBackend for RedisResults {
 
     async fn fetch(&self, task_id: &str) -> Result<Option<Meta>, ResultError> {
         let stored: Option<Vec<u8>> = redis::cmd("GET")
-            .arg(result_key(task_id))
+            .arg(self.recorder.key(task_id))
             .query_async(&mut self.connection.clone())
             .await
             .map_err(unavailable("read a result"))?;
@@ -88,18 +109,22 @@ impl ResultBackend for RedisResults {
     }
 
     fn record(&self, request: &Request, outcome: &Outcome, hostname: &str) -> Option<ResultRecord> {
-        ResultRecord::new(request, outcome, hostname, Utc::now(), self.extended)
+        self.recorder.outcome(request, outcome, hostname, Utc::now())
     }
 
     fn record_unreadable(&self, task_id: &str, outcome: &Outcome) -> Option<ResultRecord> {
-        ResultRecord::without_request(task_id, outcome, Utc::now(), self.extended)
+        self.recorder.without_request(task_id, outcome, Utc::now())
+    }
+
+    fn record_started(&self, task_id: &str, hostname: &str) -> ResultRecord {
+        self.recorder.started(task_id, hostname)
     }
 }
 
 impl RedisResults {
     async fn wait_for_ready(&self, task_id: &str) -> Result<Meta, ResultError> {
         let mut subscriber = self.server.subscriber().await.map_err(unavailable("listen for a result"))?;
-        subscriber.subscribe(result_key(task_id)).await.map_err(unavailable("listen for a result"))?;
+        subscriber.subscribe(self.recorder.key(task_id)).await.map_err(unavailable("listen for a result"))?;
         // Subscribed first: what is stored from now on is announced, what was stored before is there.
         if let Some(meta) = self.fetch(task_id).await?.filter(Meta::is_ready) {
             return Ok(meta);
@@ -124,4 +149,17 @@ fn parse(task_id: &str, text: &[u8]) -> Result<Meta, ResultError> {
 
 fn unavailable(action: &'static str) -> impl Fn(RedisError) -> ResultError {
     move |error| ResultError::Unavailable { action, reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_as_celery_ends_them() {
+        for (given, expected) in [("", ""), ("tenant1", "tenant1_"), ("a:", "a:"), ("a_", "a_"), ("a.", "a.")]
+        {
+            assert_eq!(key_prefix(given.to_owned()), expected);
+        }
+    }
 }

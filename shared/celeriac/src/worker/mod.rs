@@ -45,6 +45,7 @@ pub struct Worker {
     pool: Arc<dyn Pool>,
     registry: Arc<Registry>,
     hostname: Arc<str>,
+    accept: AcceptContent,
     /// Where tasks go that are not registered here.
     fallback_queue: Option<Arc<str>>,
     window: Window,
@@ -64,6 +65,8 @@ pub struct WorkerParts {
     pub registry: Registry,
     /// Its node name, `name@host`.
     pub hostname: String,
+    /// The content types that it reads (Celery's `accept_content`).
+    pub accept: AcceptContent,
     /// Where messages go on to whose task is not registered here, unchanged; `None` fails them, as Celery does.
     pub fallback_queue: Option<String>,
     /// Messages held for each one that can run at the same time; 0 is no limit. 1 holds only what runs.
@@ -93,6 +96,7 @@ impl Worker {
             pool,
             registry,
             hostname,
+            accept,
             fallback_queue,
             prefetch_multiplier,
             shutdown,
@@ -104,6 +108,7 @@ impl Worker {
             window: Window::new(pool.size().saturating_mul(prefetch_multiplier)),
             registry: Arc::new(registry),
             pace: Arc::default(),
+            accept,
             fallback_queue: fallback_queue.map(Into::into),
             hostname: hostname.into(),
             broker,
@@ -140,7 +145,7 @@ impl Worker {
         let Delivery { element, queue, receipt, permit } = delivery;
         let decoded = Envelope::parse(&element).and_then(|mut envelope| {
             envelope.complete(&queue);
-            Request::decode(envelope, &AcceptContent::default())
+            Request::decode(envelope, &self.accept)
         });
         match decoded {
             Ok(request) => {
@@ -224,7 +229,7 @@ impl Worker {
         if options.track_started
             && settle::wants_results(request, options)
             && let Some(results) = &self.results
-            && let Err(error) = results.store(&ResultRecord::started(&request.id, &self.hostname)).await
+            && let Err(error) = results.store(&results.record_started(&request.id, &self.hostname)).await
         {
             tracing::warn!(%error, "cannot store that the task has started");
         }

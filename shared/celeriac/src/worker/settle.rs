@@ -76,7 +76,9 @@ pub(super) fn malformed(
     let outcome = Outcome::Failure(Exception::invalid_task(&malformed.reason));
     let result = without_request(malformed.task_id.as_deref(), &outcome, results);
     let disposition = match malformed.treatment {
-        Treatment::DeadLetter => Disposition::DeadLetter { element, reason: malformed.reason.clone() },
+        Treatment::DeadLetter => {
+            Disposition::DeadLetter { element, reason: malformed.reason.clone(), exception: None }
+        }
         Treatment::Refuse => Disposition::Acknowledge,
     };
     Settlement { result, ..Settlement::from(disposition) }

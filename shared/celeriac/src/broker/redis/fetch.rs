@@ -30,11 +30,10 @@ static TAKE_NOW: LazyLock<Script> =
     LazyLock::new(|| Script::new(&[TAKE, include_str!("take_now.lua")].concat()));
 static TAKE_ARRIVED: LazyLock<String> = LazyLock::new(|| [TAKE, include_str!("take_arrived.lua")].concat());
 
-/// A message that the server has leased to us.
+/// A message that the server has leased to us, and that we hold.
 struct Taken {
-    tag: Arc<str>,
+    receipt: Receipt,
     element: Bytes,
-    list: Arc<str>,
     queue: Arc<str>,
 }
 
@@ -160,9 +159,8 @@ impl Fetcher {
                 self.taken.clear();
                 return;
             };
-            if let Some((Taken { tag, element, list, queue }, Some(permit))) = self.taken.pop_front() {
-                let lost = self.inner.hold(&tag);
-                slot.send(Delivery { element, queue, receipt: Receipt { tag, source: list, lost }, permit });
+            if let Some((Taken { receipt, element, queue }, Some(permit))) = self.taken.pop_front() {
+                slot.send(Delivery { element, queue, receipt, permit });
             }
         }
     }
@@ -181,8 +179,9 @@ impl Fetcher {
         for _ in 0..want {
             call.arg(fresh_tag());
         }
+        call.arg(self.window.limit());
         let answer: Vec<Bytes> = call.invoke_async(&mut self.inner.connection.clone()).await?;
-        Ok(parse(answer).messages)
+        Ok(hold(&self.inner, answer).messages)
     }
 
     /// The queue that delivered last has its next turn last (celery-wire.md 2.3).
@@ -318,7 +317,7 @@ async fn wait_once(
     commands.arg(keys.node()).arg(inner.options.lease_time.as_secs_f64()).arg(window).arg(1).arg(queue);
     commands.arg(fresh_tag());
     let (answer,): (Vec<Bytes>,) = commands.query_async(connection).await?;
-    Ok(parse(answer))
+    Ok(hold(inner, answer))
 }
 
 /// A tag as Celery makes them.
@@ -326,8 +325,9 @@ fn fresh_tag() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// Four items a message; an odd one at the end says that there is more.
-fn parse(answer: Vec<Bytes>) -> Parked {
+/// Notes what the server has leased to us, before anything else can happen to it. Four items a message; an odd one at the
+/// end says that there is more.
+fn hold(inner: &Inner, answer: Vec<Bytes>) -> Parked {
     let mut items = answer.into_iter();
     let mut parked = Parked::default();
     while let Some(tag) = items.next() {
@@ -336,7 +336,10 @@ fn parse(answer: Vec<Bytes>) -> Parked {
             break;
         };
         let text = |bytes: &Bytes| Arc::from(String::from_utf8_lossy(bytes).as_ref());
-        parked.messages.push(Taken { tag: text(&tag), element, list: text(&list), queue: text(&queue) });
+        let tag = text(&tag);
+        let lost = inner.hold(&tag);
+        let receipt = Receipt { tag, source: text(&list), lost };
+        parked.messages.push(Taken { receipt, element, queue: text(&queue) });
     }
     parked
 }

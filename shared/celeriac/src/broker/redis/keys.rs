@@ -84,6 +84,14 @@ impl Keys {
         }
     }
 
+    /// The queue that a list belongs to.
+    pub(super) fn queue_of<'a>(&self, list: &'a str) -> &'a str {
+        let queue = list.strip_prefix(&self.prefix).unwrap_or(list);
+        let of_step = self.steps.iter().filter(|step| **step != 0);
+        let endings = of_step.map(|step| format!("{}{step}", self.separator));
+        endings.filter_map(|ending| queue.strip_suffix(&ending)).next().unwrap_or(queue)
+    }
+
     /// All lists of the queues: step by step, in each step the queues in their order.
     pub(super) fn lists(&self, queues: &[impl AsRef<str>]) -> Vec<String> {
         self.steps
@@ -139,6 +147,7 @@ mod tests {
         let keys = Keys::new("n", &options);
         assert_eq!(keys.lists(&["q"]), ["tenant1q", "tenant1q:5"]);
         assert_eq!((keys.list("q", 4), keys.list("q", 9)), ("tenant1q".into(), "tenant1q:5".into()));
+        assert_eq!((keys.queue_of("tenant1q"), keys.queue_of("tenant1q:5")), ("q", "q"));
         assert_eq!(keys.unacked, "tenant1unacked");
         assert_eq!(keys.bindings("x")[0], "tenant1_kombu.binding.x");
     }

@@ -2,7 +2,7 @@
 //!
 //! A node tells the others that it lives; whoever finds one that has fallen silent hands its messages back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::keys::Keys;
-use super::restore::{Counted, hand_back, parse_entry, sweep};
+use super::restore::{Counted, hand_back, parse_entry, restore_all, sweep};
 use super::{Delivery, Inner};
 use crate::broker::{Receipt, Window};
 use crate::message::Envelope;
@@ -34,8 +34,17 @@ const NEAR_BATCH: usize = 256;
 
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
 
-/// The answer of `renew.lua`: whether this node was unknown, lost tags, dead nodes, near messages by tag.
-type Renewal = (bool, Vec<String>, Vec<String>, Vec<(String, Bytes)>);
+/// The answer of `renew.lua`: whether this node was unknown, lost tags, dead nodes, near messages by tag, tags in its lease
+/// that it does not know.
+type Renewal = (bool, Vec<String>, Vec<String>, Vec<(String, Bytes)>, HashSet<String>);
+
+/// What a keeper remembers from one renewal to the next.
+struct Memory {
+    registered: bool,
+    next_sweep: Instant,
+    /// Tags in our lease that we did not know at the last renewal: on their way to us, or lost on it.
+    strangers: HashSet<String>,
+}
 
 /// Renews leases, rescues the messages of dead nodes, sweeps and fetches delayed messages, until fetching has stopped and
 /// nothing is held any more.
@@ -50,14 +59,13 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) async fn run(self) {
-        let mut registered = false;
-        let mut next_sweep = Instant::now();
+        let mut memory = Memory { registered: false, next_sweep: Instant::now(), strangers: HashSet::new() };
         loop {
             let held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if self.stop.is_cancelled() && held.is_empty() && self.deliveries.upgrade().is_none() {
                 return;
             }
-            if let Err(error) = self.tick(&held, &mut registered, &mut next_sweep).await {
+            if let Err(error) = self.tick(&held, &mut memory).await {
                 tracing::warn!(%error, held = held.len(), "cannot renew the lease on messages; trying again");
             }
             let often = self.inner.options.lease_time / RENEWALS_PER_LEASE;
@@ -77,16 +85,15 @@ impl Keeper {
     async fn tick(
         &self,
         held: &HashMap<Arc<str>, CancellationToken>,
-        registered: &mut bool,
-        next_sweep: &mut Instant,
+        memory: &mut Memory,
     ) -> RedisResult<()> {
         let inner = &self.inner;
         let keys = &inner.keys;
         let mut connection = inner.connection.clone();
-        if !*registered {
+        if !memory.registered {
             self.register(&mut connection).await?;
             self.hand_back_leftovers(&mut connection).await?;
-            *registered = true;
+            memory.registered = true;
         }
         let believed = if held.is_empty() { IDLE_INTERVAL + IDLE_GRACE } else { inner.options.lease_time };
         let room = if self.stop.is_cancelled() { 0 } else { NEAR_BATCH };
@@ -99,8 +106,8 @@ impl Keeper {
         for tag in held.keys() {
             call.arg(tag.as_ref());
         }
-        let (unknown, lost, dead, near): Renewal = call.invoke_async(&mut connection).await?;
-        self.deliver(near).await;
+        let (unknown, lost, dead, near, strangers): Renewal = call.invoke_async(&mut connection).await?;
+        self.deliver(near);
         if unknown {
             // The others have forgotten us, and with us where we wait.
             self.register(&mut connection).await?;
@@ -108,16 +115,23 @@ impl Keeper {
         for tag in lost {
             inner.lose(&tag);
         }
+        // Taken on the server, but the answer never arrived: nobody would run them.
+        let unknown_twice: Vec<String> = strangers.intersection(&memory.strangers).cloned().collect();
+        memory.strangers = strangers;
+        let returned = restore_all(inner, keys, &unknown_twice, Counted::No).await?;
+        if returned > 0 {
+            tracing::warn!(returned, "messages whose delivery was cut off are back in their queues");
+        }
         for node in dead {
             let rescued = hand_back(inner, &keys.of(&node), Counted::Yes).await?;
             tracing::warn!(node, rescued, "a worker fell silent; its messages are back in their queues");
         }
-        if Instant::now() >= *next_sweep && !self.stop.is_cancelled() {
+        if Instant::now() >= memory.next_sweep && !self.stop.is_cancelled() {
             let restored = sweep(inner).await?;
             if restored > 0 {
                 tracing::warn!(restored, "messages that nobody has renewed are back in their queues");
             }
-            *next_sweep = Instant::now() + SWEEP_INTERVAL;
+            memory.next_sweep = Instant::now() + SWEEP_INTERVAL;
         }
         Ok(())
     }
@@ -150,27 +164,38 @@ impl Keeper {
         Ok(())
     }
 
-    /// Hands delayed messages whose time is near to the consumer, which holds them until it comes.
-    async fn deliver(&self, near: Vec<(String, Bytes)>) {
-        for (tag, entry) in near {
-            let (Some(entry), Some(deliveries), Some(permit)) =
-                (parse_entry(&entry), self.deliveries.upgrade(), self.window.acquire().await)
-            else {
-                // It is in our lease: it goes back to its queue when we leave.
-                continue;
-            };
-            let queue: Arc<str> = entry.routing_key.into();
-            let list = match Envelope::parse(entry.element.as_bytes()) {
-                Ok(envelope) => self.inner.list_for(&queue, &envelope),
-                Err(_) => self.inner.keys.list(&queue, 0),
-            };
-            let tag: Arc<str> = tag.into();
-            let lost = self.inner.hold(&tag);
-            let receipt = Receipt { tag, source: list.into(), lost };
-            let delivery = Delivery { element: entry.element.into(), queue, receipt, permit };
-            if deliveries.send(delivery).await.is_err() {
-                return;
-            }
+    /// Hands delayed messages whose time is near to the consumer, which holds them until it comes. Waits for nothing itself:
+    /// renewals must go on.
+    fn deliver(&self, near: Vec<(String, Bytes)>) {
+        let taken: Vec<_> = near.into_iter().filter_map(|(tag, entry)| self.take_near(tag, &entry)).collect();
+        if taken.is_empty() {
+            return;
         }
+        let (deliveries, window) = (self.deliveries.clone(), self.window.clone());
+        tokio::spawn(async move {
+            for (receipt, queue, element) in taken {
+                let (Some(permit), Some(deliveries)) = (window.acquire().await, deliveries.upgrade()) else {
+                    // Stopped meanwhile: they are in our lease and go back when we leave.
+                    return;
+                };
+                let delivery = Delivery { element, queue, receipt, permit };
+                if deliveries.send(delivery).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn take_near(&self, tag: String, entry: &[u8]) -> Option<(Receipt, Arc<str>, Bytes)> {
+        // One that cannot be read is in our lease, unknown to us: it is put back like any other.
+        let entry = parse_entry(entry)?;
+        let queue: Arc<str> = entry.routing_key.into();
+        let list = match Envelope::parse(entry.element.as_bytes()) {
+            Ok(envelope) => self.inner.list_for(&queue, &envelope),
+            Err(_) => self.inner.keys.list(&queue, 0),
+        };
+        let tag: Arc<str> = tag.into();
+        let lost = self.inner.hold(&tag);
+        Some((Receipt { tag, source: list.into(), lost }, queue, entry.element.into()))
     }
 }

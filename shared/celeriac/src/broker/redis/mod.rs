@@ -4,10 +4,12 @@
 //! - `fetch`: waiting for messages and taking them.
 //! - `lease`: staying the holder, looking after the others.
 //! - `restore`: giving messages back to their queues.
+//! - `dead_letters`: what nobody could run, and sending it again.
 //! - here: settling and publishing.
 //!
 //! Every change of more than one key is a script, so that it happens whole or not at all (design.md, invariant 1).
 
+mod dead_letters;
 mod fetch;
 mod keys;
 mod lease;
@@ -21,7 +23,6 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use redis::aio::ConnectionManager;
 use redis::{RedisError, Script};
-use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,8 @@ use super::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settle
 use crate::message::Envelope;
 use crate::node::NodeId;
 use crate::redis_server::RedisServer;
-use crate::results::redis::{STORE_SCRIPT, result_key};
+use crate::results::redis::STORE_SCRIPT;
+pub use dead_letters::DeadLetters;
 use keys::Keys;
 
 /// How this broker behaves. Those of kombu's transport options must be the same for all workers of a database.
@@ -46,8 +48,6 @@ pub struct RedisBrokerOptions {
     pub separator: String,
     /// The queue for messages that nobody can run. Default: `dlq`.
     pub dead_letter_queue: String,
-    /// Seconds that a result stays; 0 is for ever. Default: 86400.
-    pub result_expires: u64,
     /// Time after which the other nodes hand back the messages of a node that has fallen silent. Default: 12 s.
     pub lease_time: Duration,
 }
@@ -60,7 +60,6 @@ impl Default for RedisBrokerOptions {
             priority_steps: vec![0, 3, 6, 9],
             separator: "\x06\x16".into(),
             dead_letter_queue: "dlq".into(),
-            result_expires: 86_400,
             lease_time: Duration::from_secs(12),
         }
     }
@@ -171,30 +170,9 @@ impl Inner {
         Ok(if held { Settled::Done } else { Settled::NotHeld })
     }
 
-    fn dead_letter_list(&self) -> String {
-        self.keys.list(&self.options.dead_letter_queue, 0)
-    }
-
     /// The list a message goes to when it is published to `queue`.
     fn list_for(&self, queue: &str, envelope: &Envelope) -> String {
         self.keys.list(queue, envelope.priority())
-    }
-
-    /// A message about a message: what lay in the queue, unchanged, and why nobody runs it (platform.md 3.7).
-    fn dead_letter(&self, element: &[u8], source: &str, reason: &str) -> Vec<u8> {
-        let mut letter = Envelope::parse(element).unwrap_or_else(|_| {
-            let properties = json!({
-                "delivery_info": {"exchange": "", "routing_key": self.options.dead_letter_queue}, "priority": 0,
-                "body_encoding": "base64", "delivery_tag": uuid::Uuid::new_v4().to_string(),
-            });
-            let properties = properties.as_object().cloned().unwrap_or_default();
-            Envelope::new(element, Map::from_iter([("x-raw".into(), Value::Bool(true))]), properties)
-        });
-        letter.set_header("x-dead-letter-reason", reason);
-        letter.set_header("x-dead-letter-queue", source);
-        letter.set_header("x-dead-letter-worker", self.node.name());
-        letter.set_header("x-dead-letter-time", Utc::now().to_rfc3339());
-        letter.to_bytes()
     }
 }
 
@@ -235,8 +213,9 @@ impl Broker for RedisBroker {
                 pushes.push((receipt.source.to_string(), "L", envelope.to_bytes()));
             }
             Disposition::Delay { queue, until } => return inner.delay(receipt, &queue, until).await,
-            Disposition::DeadLetter { element, reason } => {
-                let letter = inner.dead_letter(&element, &receipt.source, &reason);
+            Disposition::DeadLetter { element, reason, exception } => {
+                let queue = inner.keys.queue_of(&receipt.source);
+                let letter = inner.dead_letter(&element, queue, &reason, exception.as_deref());
                 pushes.push((inner.dead_letter_list(), "L", letter));
             }
         }
@@ -245,9 +224,9 @@ impl Broker for RedisBroker {
         }
         let mut call = SETTLE.key(&inner.keys.unacked);
         call.key(&inner.keys.unacked_index).key(inner.keys.lease()).key(inner.keys.undecodable());
-        call.key(result.as_ref().map(|record| result_key(&record.task_id)).unwrap_or_default());
+        call.key(result.as_ref().map_or("", |record| &record.key));
         call.arg(receipt.tag.as_ref()).arg(result.as_ref().map_or(&b""[..], |record| &record.meta));
-        call.arg(inner.options.result_expires);
+        call.arg(result.as_ref().map_or(0, |record| record.expires));
         for (list, end, payload) in &pushes {
             call.key(list).arg(*end).arg(payload.as_slice());
         }

@@ -4,13 +4,23 @@
 -- KEYS: nodes, unacked_index, unacked, lease, then the delayed messages of each queue
 -- ARGV: node, seconds until the others may count it dead, seconds that are near, how many delayed messages it takes, then
 --       the tags it holds
--- Answers: 1 when the nodes did not know this one; the tags that are not ours any more; nodes that are dead; near messages
+-- Answers: 1 when the nodes did not know this one; the tags that are not ours any more; nodes that are dead; near messages;
+--          tags in its lease that it has not named
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local unknown = redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
-local lost = {}
+local lost, known = {}, {}
 for position = 5, #ARGV do
-  if redis.call('ZADD', KEYS[2], 'XX', 'CH', now, ARGV[position]) == 0 then lost[#lost + 1] = ARGV[position] end
+  local tag = ARGV[position]
+  known[tag] = true
+  if redis.call('ZADD', KEYS[2], 'XX', 'CH', now, tag) == 0 then
+    lost[#lost + 1] = tag
+    redis.call('SREM', KEYS[4], tag)
+  end
+end
+local strangers = {}
+for _, tag in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+  if not known[tag] then strangers[#strangers + 1] = tag end
 end
 
 local near, room = {}, tonumber(ARGV[4])
@@ -30,4 +40,4 @@ for position = 5, #KEYS do
     redis.call('ZREM', KEYS[position], tag)
   end
 end
-return { unknown, lost, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 16), near }
+return { unknown, lost, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 16), near, strangers }

@@ -38,7 +38,7 @@ pub(super) async fn hand_back(inner: &Inner, node: &Keys, counted: Counted) -> R
     let undecodable: Vec<(String, Vec<u8>)> =
         redis::cmd("HGETALL").arg(node.undecodable()).query_async(&mut connection).await?;
     for (tag, element) in undecodable {
-        let letter = inner.dead_letter(&element, "", "the element is not a message");
+        let letter = inner.dead_letter(&element, "", "the element is not a message", None);
         let mut commands = redis::pipe();
         commands.atomic().lpush(inner.dead_letter_list(), letter).ignore();
         commands.hdel(node.undecodable(), &tag).ignore();
@@ -159,14 +159,14 @@ async fn restore(
             }
             Err(malformed) => {
                 call.key(inner.dead_letter_list());
-                call.arg(inner.dead_letter(element.as_bytes(), &routing_key, &malformed.reason));
+                call.arg(inner.dead_letter(element.as_bytes(), &routing_key, &malformed.reason, None));
             }
         },
         // Gone: the script compares, pushes nothing and only forgets the lease.
         None if entry.is_empty() => {}
         None => {
             call.key(inner.dead_letter_list());
-            call.arg(inner.dead_letter(&entry, "", "the entry of `unacked` is not readable"));
+            call.arg(inner.dead_letter(&entry, "", "the entry of `unacked` is not readable", None));
         }
     }
     call.invoke_async(connection).await

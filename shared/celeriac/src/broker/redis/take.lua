@@ -5,7 +5,8 @@
 -- a tag that was used before may be shared with another holder (celery-wire.md 3.8).
 --
 -- KEYS: unacked, unacked_index, lease, nodes, undecodable, then the lists, step by step, the queues in turn in each step
--- ARGV: node, lease time in seconds, want, number of queues, then a queue name per queue, then a fresh tag per message
+-- ARGV: node, lease time in seconds, want, number of queues, then a queue name per queue, then a fresh tag per message,
+--       and for take_now at last how many messages the node may hold
 local unacked, index, lease, nodes, undecodable = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local want, queues = tonumber(ARGV[3]), tonumber(ARGV[4])
 local clock = redis.call('TIME')

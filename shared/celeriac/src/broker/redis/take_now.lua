@@ -1,4 +1,6 @@
--- What is there now: priority steps in order, in each step the queues take turns.
+-- What is there now: priority steps in order, in each step the queues take turns. Never more than the node may hold
+-- (the last of ARGV): what it was handed in the meantime counts.
+want = math.min(want, tonumber(ARGV[#ARGV]) - redis.call('SCARD', lease))
 local failure
 for first = 6, #KEYS, queues do
   local open = {}
