@@ -56,6 +56,7 @@ impl Engine {
             registry,
             hostname: node.name().to_owned(),
             accept: AcceptContent::default(),
+            max_deliveries: Some(3),
             fallback_queue: fallback_queue.map(str::to_owned),
             prefetch_multiplier: 1,
             shutdown: shutdown.clone(),

@@ -36,6 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         registry,
         hostname: node.name().to_owned(),
         accept: AcceptContent::default(),
+        max_deliveries: Some(3),
         fallback_queue: None,
         prefetch_multiplier: 4,
         shutdown: Shutdown::on_signals()?,

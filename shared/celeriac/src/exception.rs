@@ -42,6 +42,11 @@ impl Exception {
         Self::new("celery.exceptions", "TaskRevokedError", vec![reason.into()])
     }
 
+    /// The process that ran the task was lost.
+    pub fn worker_lost(message: impl Into<String>) -> Self {
+        Self::new("billiard.exceptions", "WorkerLostError", vec![Value::String(message.into())])
+    }
+
     /// The task asked to be rejected.
     pub fn reject(reason: impl Into<String>, requeue: bool) -> Self {
         Self::new("celery.exceptions", "Reject", vec![Value::String(reason.into()), requeue.into()])

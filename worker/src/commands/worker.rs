@@ -35,6 +35,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
         registry,
         hostname,
         accept: config.broker.accept_content,
+        max_deliveries: config.worker.max_deliveries,
         fallback_queue: config.worker.fallback_queue.clone(),
         prefetch_multiplier: config.worker.prefetch_multiplier as usize,
         shutdown: shutdown.clone(),

@@ -222,6 +222,15 @@ pub(crate) static SETTINGS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        key: "worker.max_deliveries",
+        flag: long("max-deliveries"),
+        kind: Kind::Integer { min: 0, max: 1_000_000, unit: "lost workers" },
+        default: Default::Text("3"),
+        help: "How many workers may be lost with a message in their hands before it becomes a dead letter and its sender is \
+               told `WorkerLostError`. 0: any number, as in Celery.",
+        ..ROW
+    },
+    Setting {
         key: "worker.fallback_queue",
         flag: long("fallback-queue"),
         kind: Kind::Text("QUEUE"),

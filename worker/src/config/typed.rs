@@ -94,6 +94,9 @@ pub(crate) struct Worker {
     pub(crate) concurrency: NonZeroUsize,
     /// Messages held per slot; 0: no limit.
     pub(crate) prefetch_multiplier: u32,
+    /// None: no limit.
+    #[serde(deserialize_with = "limit")]
+    pub(crate) max_deliveries: Option<u64>,
     /// None: unknown tasks fail.
     pub(crate) fallback_queue: Option<String>,
     /// The node's name, `name@host`, expanded.
@@ -180,6 +183,11 @@ impl From<StorageFields> for Storage {
 
 fn seconds<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     Duration::try_from_secs_f64(f64::deserialize(input)?).map_err(de::Error::custom)
+}
+
+/// 0 is no limit.
+fn limit<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
+    u64::deserialize(input).map(|limit| (limit > 0).then_some(limit))
 }
 
 fn content_types<'de, D: Deserializer<'de>>(input: D) -> Result<AcceptContent, D::Error> {

@@ -46,6 +46,7 @@ pub struct Worker {
     registry: Arc<Registry>,
     hostname: Arc<str>,
     accept: AcceptContent,
+    max_deliveries: Option<u64>,
     /// Where tasks go that are not registered here.
     fallback_queue: Option<Arc<str>>,
     window: Window,
@@ -67,6 +68,8 @@ pub struct WorkerParts {
     pub hostname: String,
     /// The content types that it reads (Celery's `accept_content`).
     pub accept: AcceptContent,
+    /// How many workers may be lost with a message before it becomes a dead letter; `None` for any number, as in Celery.
+    pub max_deliveries: Option<u64>,
     /// Where messages go on to whose task is not registered here, unchanged; `None` fails them, as Celery does.
     pub fallback_queue: Option<String>,
     /// Messages held for each one that can run at the same time; 0 is no limit. 1 holds only what runs.
@@ -97,6 +100,7 @@ impl Worker {
             registry,
             hostname,
             accept,
+            max_deliveries,
             fallback_queue,
             prefetch_multiplier,
             shutdown,
@@ -109,6 +113,7 @@ impl Worker {
             registry: Arc::new(registry),
             pace: Arc::default(),
             accept,
+            max_deliveries,
             fallback_queue: fallback_queue.map(Into::into),
             hostname: hostname.into(),
             broker,
@@ -148,6 +153,19 @@ impl Worker {
             Request::decode(envelope, &self.accept)
         });
         match decoded {
+            Ok(request)
+                if self.max_deliveries.is_some_and(|max| request.envelope.earlier_deliveries() >= max) =>
+            {
+                tracing::error!(
+                    "Task {}[{}] has lost every worker that held it: dead letter",
+                    request.task,
+                    request.id
+                );
+                let results = self.results.as_deref();
+                let settlement = settle::lost_too_often(element, &request, results, &self.hostname);
+                self.settle(&receipt, settlement).await;
+                drop(permit);
+            }
             Ok(request) => {
                 let span = tracing::info_span!("task", task_id = %request.id, task_name = %request.task);
                 self.handle_request(Arc::new(request), queue, receipt, permit).instrument(span).await;

@@ -84,6 +84,22 @@ pub(super) fn malformed(
     Settlement { result, ..Settlement::from(disposition) }
 }
 
+/// A message that has lost every worker that held it is not tried for ever (celery-wire.md 3.8, quirk Q6).
+pub(super) fn lost_too_often(
+    element: Bytes,
+    request: &Request,
+    results: Option<&dyn ResultBackend>,
+    hostname: &str,
+) -> Settlement {
+    let deliveries = request.envelope.earlier_deliveries();
+    let reason = format!("{deliveries} workers that held this message were lost without an outcome");
+    let exception = Exception::worker_lost(&reason);
+    let result =
+        results.and_then(|results| results.record(request, &Outcome::Failure(exception.clone()), hostname));
+    let disposition = Disposition::DeadLetter { element, reason, exception: Some(exception.to_string()) };
+    Settlement { result, ..Settlement::from(disposition) }
+}
+
 /// A task that this worker does not know goes on, unchanged, to where somebody does.
 pub(super) fn forward(request: &Request, queue: &str) -> Settlement {
     let publish = vec![(queue.to_owned(), request.envelope.clone())];

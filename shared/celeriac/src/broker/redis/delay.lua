@@ -3,7 +3,7 @@
 --
 -- KEYS: unacked, unacked_index, lease, delayed messages of its queue
 -- ARGV: tag, its time, the score
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+if redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 0 or redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   redis.call('SREM', KEYS[3], ARGV[1])
   return 0
 end

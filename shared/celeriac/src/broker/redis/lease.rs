@@ -68,7 +68,9 @@ impl Keeper {
             if let Err(error) = self.tick(&held, &mut memory).await {
                 tracing::warn!(%error, held = held.len(), "cannot renew the lease on messages; trying again");
             }
-            let often = self.inner.options.lease_time / RENEWALS_PER_LEASE;
+            // Often enough for both clocks: our own nodes', and that of Python workers, which know only the visibility timeout.
+            let often =
+                self.inner.options.lease_time.min(self.inner.options.visibility_timeout) / RENEWALS_PER_LEASE;
             if held.is_empty() && !self.stop.is_cancelled() {
                 tokio::select! {
                     () = sleep(IDLE_INTERVAL) => {}

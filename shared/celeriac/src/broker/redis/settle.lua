@@ -3,7 +3,7 @@
 -- KEYS: unacked, unacked_index, lease, undecodable, result key, then one list per push
 -- ARGV: tag, result's meta or '', its time to live in seconds, then per push: 'L' or 'R', payload
 local tag = ARGV[1]
-local envelope = redis.call('HEXISTS', KEYS[1], tag) == 1
+local envelope = redis.call('SISMEMBER', KEYS[3], tag) == 1 and redis.call('HEXISTS', KEYS[1], tag) == 1
 if not envelope and redis.call('HEXISTS', KEYS[4], tag) == 0 then
   redis.call('SREM', KEYS[3], tag)
   return 0
