@@ -7,9 +7,12 @@ mod pace;
 mod settle;
 mod shutdown;
 mod strategy;
+mod turn;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,6 +29,7 @@ use crate::results::{ResultBackend, ResultRecord};
 use crate::task::{Arguments, Registry, Task, TaskContext, TaskOptions};
 use pace::Pace;
 use strategy::Decision;
+use turn::{Turn, Turns};
 
 pub use shutdown::Shutdown;
 
@@ -131,8 +135,9 @@ impl Worker {
         let stop = self.shutdown.warm_requested().clone();
         let mut deliveries = self.broker.consume(queues, self.window.clone(), stop).await;
         let mut running = JoinSet::new();
+        let mut turns = Turns::default();
         while let Some(delivery) = deliveries.recv().await {
-            running.spawn(self.clone().handle(delivery));
+            running.spawn(self.clone().handle(delivery, turns.take()));
             while running.try_join_next().is_some() {}
         }
         tokio::select! {
@@ -146,7 +151,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn handle(self, delivery: Delivery) {
+    async fn handle(self, delivery: Delivery, turn: Turn) {
         let Delivery { element, queue, receipt, permit } = delivery;
         let decoded = Envelope::parse(&element).and_then(|mut envelope| {
             envelope.complete(&queue);
@@ -161,6 +166,7 @@ impl Worker {
                     request.task,
                     request.id
                 );
+                drop(turn);
                 let results = self.results.as_deref();
                 let settlement = settle::lost_too_often(element, &request, results, &self.hostname);
                 self.settle(&receipt, settlement).await;
@@ -168,9 +174,10 @@ impl Worker {
             }
             Ok(request) => {
                 let span = tracing::info_span!("task", task_id = %request.id, task_name = %request.task);
-                self.handle_request(Arc::new(request), queue, receipt, permit).instrument(span).await;
+                self.handle_request(Arc::new(request), queue, receipt, permit, turn).instrument(span).await;
             }
             Err(malformed) => {
+                drop(turn);
                 self.refuse(element, &queue, &malformed, &receipt).await;
                 drop(permit);
             }
@@ -194,11 +201,15 @@ impl Worker {
         queue: Arc<str>,
         receipt: Receipt,
         permit: OwnedSemaphorePermit,
+        mut turn: Turn,
     ) {
+        turn.come().await;
         tracing::info!("Task {}[{}] received", request.task, request.id);
-        let Some((task, permit)) = self.admit(&request, &queue, &receipt, permit).await else { return };
+        let Some((task, permit)) = self.admit(&request, &queue, &receipt, permit, &mut turn).await else {
+            return;
+        };
         let options = task.options();
-        let Some(slot) = self.slot(&request, &receipt, &options).await else { return };
+        let Some(slot) = self.slot(&request, &receipt, &options, turn).await else { return };
         // The wait for a slot may have been long: is it still to be run?
         if let Decision::End(outcome) = strategy::decide(&request, &self.registry, Utc::now()) {
             return self.end_unrun(&request, &receipt, outcome).await;
@@ -262,15 +273,18 @@ impl Worker {
         queue: &Arc<str>,
         receipt: &Receipt,
         permit: OwnedSemaphorePermit,
+        turn: &mut Turn,
     ) -> Option<(Arc<dyn Task>, OwnedSemaphorePermit)> {
         let eta = match strategy::decide(request, &self.registry, Utc::now()) {
             Decision::Run(task) => return Some((task, permit)),
             Decision::End(outcome) => {
+                turn.pass();
                 self.end_unrun(request, receipt, outcome).await;
                 return None;
             }
             Decision::Wait(eta) => eta,
         };
+        turn.pass();
         if eta - Utc::now() > HELD_IN_MEMORY {
             self.settle(receipt, Disposition::Delay { queue: queue.clone(), until: eta }.into()).await;
             return None;
@@ -289,13 +303,28 @@ impl Worker {
         }
     }
 
-    /// A place in the pool, not sooner than the task's rate limit allows.
-    async fn slot(&self, request: &Request, receipt: &Receipt, options: &TaskOptions) -> Option<Slot> {
-        if let Some(limit) = options.rate_limit {
-            let start = self.pace.take(&request.task, limit, tokio::time::Instant::now());
-            self.unless_stopped(receipt, tokio::time::sleep_until(start)).await?;
+    /// A place in the pool, not sooner than the task's rate limit allows, in the order of the turns.
+    async fn slot(
+        &self,
+        request: &Request,
+        receipt: &Receipt,
+        options: &TaskOptions,
+        mut turn: Turn,
+    ) -> Option<Slot> {
+        let mut slot = pin!(async {
+            if let Some(limit) = options.rate_limit {
+                let start = self.pace.take(&request.task, limit, tokio::time::Instant::now());
+                self.unless_stopped(receipt, tokio::time::sleep_until(start)).await?;
+            }
+            self.unless_stopped(receipt, self.pool.slot()).await
+        });
+        // Asked for once, it has its place in the pool's queue, and the next one may ask.
+        let asked = poll_fn(|context| Poll::Ready(slot.as_mut().poll(context))).await;
+        turn.pass();
+        match asked {
+            Poll::Ready(slot) => slot,
+            Poll::Pending => slot.await,
         }
-        self.unless_stopped(receipt, self.pool.slot()).await
     }
 
     /// Waits; `None` when the worker is asked to stop or the lease is lost meanwhile. What was not started is handed back
