@@ -9,9 +9,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use celeriac::broker::{RedisBroker, RedisBrokerOptions};
+use celeriac::broker::{Broker, RedisBroker, RedisBrokerOptions, Window};
 use celeriac::exception::Exception;
-use celeriac::message::AcceptContent;
+use celeriac::message::{AcceptContent, Envelope};
 use celeriac::node::NodeId;
 use celeriac::pool::ThreadPool;
 use celeriac::redis_server::{RedisServer as Address, TlsOptions};
@@ -24,6 +24,7 @@ use system_tests::program::PATIENCE;
 use system_tests::servers::RedisServer;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// A worker in this process, and a client that sends to it.
 struct Engine {
@@ -267,5 +268,28 @@ async fn a_lease_that_was_lost_changes_nothing() -> anyhow::Result<()> {
     let stored: bool =
         redis::Client::open(redis.url())?.get_connection()?.exists(format!("celery-task-meta-{id}"))?;
     assert!(!stored, "the outcome of a lost lease does not count");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_settled_goes_back() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let address = Address::new(&redis.url(), &TlsOptions::default())?;
+    let options =
+        RedisBrokerOptions { lease_time: Duration::from_millis(300), ..RedisBrokerOptions::default() };
+    let broker = Arc::new(RedisBroker::new(address, &NodeId::new("engine@test"), options)?);
+    let client = Client::new(broker.clone(), None, "test");
+    let mut deliveries = broker.consume(&["q".to_owned()], Window::new(2), CancellationToken::new()).await;
+    client.send("q", TaskCall::new("kept")).await?;
+    let _kept = deliveries.recv().await.expect("a delivery");
+    client.send("q", TaskCall::new("abandoned")).await?;
+    let abandoned = deliveries.recv().await.expect("a delivery");
+
+    broker.abandon(&abandoned.receipt);
+    drop(abandoned);
+    let again = tokio::time::timeout(PATIENCE, deliveries.recv()).await?.expect("a delivery");
+    let envelope = Envelope::parse(&again.element)?;
+    assert_eq!(envelope.header_text("task"), Some("abandoned"));
+    assert!(envelope.is_redelivered());
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::exception::Exception;
+use crate::task::TaskError;
 
 /// The end of one request. `worker::settle` turns it into result, acknowledgement and follow-up messages; no other
 /// place does.
@@ -33,6 +34,19 @@ pub enum Outcome {
     Ignore,
     /// It did not run: expired or revoked.
     Revoked(Exception),
+}
+
+/// A body's end is an outcome as it is; what only the worker can find out (revoked) comes from nowhere else.
+impl From<Result<Value, TaskError>> for Outcome {
+    fn from(end: Result<Value, TaskError>) -> Self {
+        match end {
+            Ok(value) => Self::Success(value),
+            Err(TaskError::Failure(exception)) => Self::Failure(exception),
+            Err(TaskError::Retry { delay, cause }) => Self::Retry { delay, cause },
+            Err(TaskError::Reject { reason, requeue }) => Self::Reject { reason, requeue },
+            Err(TaskError::Ignore) => Self::Ignore,
+        }
+    }
 }
 
 impl Outcome {

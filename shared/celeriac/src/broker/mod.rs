@@ -39,6 +39,9 @@ pub trait Broker: Send + Sync {
     /// [`BrokerError`] when the server cannot be reached; nothing was done, or all of it: settling again is safe.
     async fn settle(&self, receipt: &Receipt, settlement: Settlement) -> Result<Settled, BrokerError>;
 
+    /// Gives up a delivery that cannot be settled: its message is back in its queue within two renewals of the lease.
+    fn abandon(&self, receipt: &Receipt);
+
     /// Publishes a message to a queue.
     ///
     /// # Errors
@@ -149,10 +152,8 @@ pub struct Receipt {
 pub enum Disposition {
     /// It is done with.
     Acknowledge,
-    /// Back to its queue, next to be taken.
-    Release(Envelope),
     /// Back to its queue, behind all that wait there.
-    Requeue(Envelope),
+    Requeue(Box<Envelope>),
     /// Kept by the broker until its time is near, without this node. Then it is delivered again, to any node.
     Delay {
         /// Its queue.

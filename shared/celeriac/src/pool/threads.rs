@@ -10,7 +10,6 @@ use tokio::sync::Semaphore;
 use super::{Job, Pool, Slot};
 use crate::exception::Exception;
 use crate::outcome::Outcome;
-use crate::task::TaskError;
 
 /// Celery's `threads` pool.
 #[derive(Debug)]
@@ -45,11 +44,7 @@ impl Pool for ThreadPool {
             task.run(context, arguments).await
         });
         match body.await {
-            Ok(Ok(value)) => Outcome::Success(value),
-            Ok(Err(TaskError::Failure(exception))) => Outcome::Failure(exception),
-            Ok(Err(TaskError::Retry { delay, cause })) => Outcome::Retry { delay, cause },
-            Ok(Err(TaskError::Reject { reason, requeue })) => Outcome::Reject { reason, requeue },
-            Ok(Err(TaskError::Ignore)) => Outcome::Ignore,
+            Ok(end) => end.into(),
             Err(error) => Outcome::Failure(match error.try_into_panic() {
                 Ok(panic) => {
                     Exception::builtin("RuntimeError", format!("the task panicked: {}", panic_text(&*panic)))

@@ -251,6 +251,7 @@ impl Worker {
                 Ok(Settled::NotHeld) => return false,
                 Err(error) => {
                     tracing::warn!(%error, "cannot acknowledge before the task; handing the message back");
+                    self.broker.abandon(receipt);
                     return false;
                 }
             }
@@ -385,6 +386,8 @@ impl Worker {
             && let Some(record) = settlement.result.take()
             && !self.store(receipt, &record).await
         {
+            tracing::error!("the result could not be stored: the message goes back to its queue");
+            self.broker.abandon(receipt);
             return;
         }
         let mut backoff = Backoff::reconnect();
@@ -425,7 +428,6 @@ impl Worker {
                 }
             }
         }
-        tracing::error!("the result could not be stored: the message goes back to its queue");
         false
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn settlement(
         Outcome::Reject { requeue: true, .. } => {
             let mut envelope = request.envelope.clone();
             envelope.mark_redelivered(false);
-            Disposition::Requeue(envelope)
+            Disposition::Requeue(Box::new(envelope))
         }
         _ => Disposition::Acknowledge,
     });

@@ -3,7 +3,7 @@
 //! A node tells the others that it lives; whoever finds one that has fallen silent hands its messages back.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, LazyLock, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -61,7 +61,7 @@ impl Keeper {
     pub(super) async fn run(self) {
         let mut memory = Memory { registered: false, next_sweep: Instant::now(), strangers: HashSet::new() };
         loop {
-            let held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let held = self.inner.held().clone();
             if self.stop.is_cancelled() && held.is_empty() && self.deliveries.upgrade().is_none() {
                 return;
             }
@@ -117,12 +117,12 @@ impl Keeper {
         for tag in lost {
             inner.lose(&tag);
         }
-        // Taken on the server, but the answer never arrived: nobody would run them.
+        // Taken on the server, but the answer never arrived, or abandoned here: nobody would run them.
         let unknown_twice: Vec<String> = strangers.intersection(&memory.strangers).cloned().collect();
         memory.strangers = strangers;
         let returned = restore_all(inner, keys, &unknown_twice, Counted::No).await?;
         if returned > 0 {
-            tracing::warn!(returned, "messages whose delivery was cut off are back in their queues");
+            tracing::warn!(returned, "messages that nobody here would run are back in their queues");
         }
         for node in dead {
             let rescued = hand_back(inner, &keys.of(&node), Counted::Yes).await?;

@@ -16,7 +16,7 @@ mod lease;
 mod restore;
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -126,24 +126,25 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Inner {
+    fn held(&self) -> MutexGuard<'_, HashMap<Arc<str>, CancellationToken>> {
+        // A panic while it was locked cannot have left it half changed: each use is one operation.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hold(&self, tag: &Arc<str>) -> CancellationToken {
         let lost = CancellationToken::new();
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(tag.clone(), lost.clone());
+        self.held().insert(tag.clone(), lost.clone());
         self.holding.notify_one();
         lost
     }
 
     fn let_go(&self, tag: &str) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(tag);
-    }
-
-    fn held_tags(&self) -> Vec<Arc<str>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.held().remove(tag);
     }
 
     /// The lease on a message is gone: its task is told, unless it was settled meanwhile.
     fn lose(&self, tag: &str) {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(tag);
+        let held = self.held().remove(tag);
         if let Some(lost) = held {
             tracing::warn!(
                 tag,
@@ -206,9 +207,6 @@ impl Broker for RedisBroker {
         let mut pushes: Vec<(String, &str, Vec<u8>)> = Vec::new();
         match disposition {
             Disposition::Acknowledge => {}
-            Disposition::Release(envelope) => {
-                pushes.push((receipt.source.to_string(), "R", envelope.to_bytes()));
-            }
             Disposition::Requeue(envelope) => {
                 pushes.push((receipt.source.to_string(), "L", envelope.to_bytes()));
             }
@@ -236,6 +234,11 @@ impl Broker for RedisBroker {
             .map_err(unavailable("settle a message"))?;
         inner.let_go(&receipt.tag);
         Ok(if held { Settled::Done } else { Settled::NotHeld })
+    }
+
+    fn abandon(&self, receipt: &Receipt) {
+        // In the lease and known to nobody, it is what a cut-off delivery is: the keeper puts it back.
+        self.0.let_go(&receipt.tag);
     }
 
     async fn publish(&self, queue: &str, envelope: &Envelope) -> Result<(), BrokerError> {

@@ -3,7 +3,7 @@
 //! Every move compares before it moves, so any number of nodes may try at once.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use redis::aio::ConnectionManager;
 use redis::{AsyncTypedCommands, RedisResult, Script};
@@ -109,7 +109,7 @@ pub(super) async fn sweep(inner: &Inner) -> RedisResult<usize> {
     if overdue.is_empty() {
         return Ok(0);
     }
-    let held: HashSet<_> = inner.held_tags().into_iter().collect();
+    let held: HashSet<Arc<str>> = inner.held().keys().cloned().collect();
     let abandoned: Vec<String> = overdue.into_iter().filter(|tag| !held.contains(tag.as_str())).collect();
     let restored = restore_all(inner, keys, &abandoned, Counted::Yes).await;
     let _: i64 = RELEASE.key(&keys.unacked_mutex).arg(&token).invoke_async(&mut connection).await?;
