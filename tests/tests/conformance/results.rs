@@ -246,7 +246,6 @@ fn c100_waits_for_a_server_that_does_not_answer() -> anyhow::Result<()> {
 }
 
 #[test]
-#[ignore = "a compressed SUCCESS is not recognized and overwritten"]
 fn c101_reads_compressed_results() -> anyhow::Result<()> {
     let lab = Lab::start(&["-c", "1"])?;
     let stored = lab.python(

@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::exception::Exception;
+use crate::message::compression::{MAX_DECOMPRESSED, decompress_result};
 use crate::message::{Request, json as python_json};
 use crate::outcome::Outcome;
 
@@ -156,8 +157,10 @@ pub struct Meta {
 }
 
 impl Meta {
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
-        let fields: Map<String, Value> = python_json::from_slice(text).map_err(|error| error.to_string())?;
+    /// Reads what is stored, compressed or not (celery-wire.md 6.4).
+    pub(crate) fn parse(stored: &[u8]) -> Result<Self, String> {
+        let text = decompress_result(stored, MAX_DECOMPRESSED).map_err(|error| error.to_string())?;
+        let fields: Map<String, Value> = python_json::from_slice(&text).map_err(|error| error.to_string())?;
         let status =
             fields.get("status").and_then(Value::as_str).ok_or("it has no text `status`")?.to_owned();
         Ok(Self {
@@ -166,6 +169,11 @@ impl Meta {
             traceback: fields.get("traceback").and_then(Value::as_str).map(str::to_owned),
             fields,
         })
+    }
+
+    /// Whether what is stored is a SUCCESS, which nothing may replace.
+    pub(crate) fn is_success(stored: &[u8]) -> bool {
+        Self::parse(stored).is_ok_and(|meta| meta.status == "SUCCESS")
     }
 
     /// Whether nothing will change any more: SUCCESS, FAILURE or REVOKED.
@@ -208,6 +216,14 @@ mod tests {
         assert_eq!((record.key.as_str(), record.expires), ("p_celery-task-meta-1", 7));
         let expected = r#"{"status": "SUCCESS", "result": {"status": "success", "execution_time_ms": 12}, "traceback": null, "children": [], "date_done": "2026-11-22T02:50:13.756098+00:00", "group_id": "g", "name": "celery_queue.tasks.process_analysis", "args": ["8a6e-uuid", 7], "kwargs": {}, "worker": "w1@host", "retries": 0, "queue": "default", "task_id": "1"}"#;
         assert_eq!(String::from_utf8(record.meta).unwrap(), expected);
+    }
+
+    #[test]
+    fn compressed_results_are_read() {
+        // Recorded from celery.backends.base.compress_payload 5.7.
+        let stored = b"\x00celery-compressed\x00application/x-gzip\x00x\x9c\xabV*.I,)-V\xb2RP\n\x0euvv\r\x0eV\xaa\x05\x00L\xda\x06\x98";
+        assert!(Meta::is_success(stored));
+        assert!(!Meta::is_success(&stored[..30]) && !Meta::is_success(br#"{"status": "PENDING"}"#));
     }
 
     #[test]

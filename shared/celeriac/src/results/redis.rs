@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::Utc;
 use futures_util::StreamExt;
 use redis::aio::ConnectionManager;
@@ -15,10 +16,10 @@ use crate::message::Request;
 use crate::outcome::Outcome;
 use crate::redis_server::RedisServer;
 
-/// Defines the Lua function `store(key, meta, ttl)`.
+/// Defines the Lua function `store(key, meta, ttl, seen)`.
 pub(crate) const STORE_SCRIPT: &str = include_str!("store.lua");
 static STORE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&[STORE_SCRIPT, "return store(KEYS[1], ARGV[1], tonumber(ARGV[2]))"].concat())
+    Script::new(&[STORE_SCRIPT, "return store(KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3])"].concat())
 });
 
 /// How results are stored. Those who read them must be set alike.
@@ -76,13 +77,19 @@ impl std::fmt::Debug for RedisResults {
 #[async_trait]
 impl ResultBackend for RedisResults {
     async fn store(&self, record: &ResultRecord) -> Result<(), ResultError> {
-        STORE
-            .key(&record.key)
-            .arg(record.meta.as_slice())
-            .arg(record.expires)
-            .invoke_async(&mut self.connection.clone())
-            .await
-            .map_err(unavailable("store a result"))
+        let mut seen = Bytes::new();
+        loop {
+            let mut call = STORE.key(&record.key);
+            call.arg(record.meta.as_slice()).arg(record.expires).arg(seen.as_ref());
+            let compressed: Option<Bytes> = call
+                .invoke_async(&mut self.connection.clone())
+                .await
+                .map_err(unavailable("store a result"))?;
+            match compressed {
+                Some(stored) if !Meta::is_success(&stored) => seen = stored,
+                _ => return Ok(()),
+            }
+        }
     }
 
     async fn fetch(&self, task_id: &str) -> Result<Option<Meta>, ResultError> {

@@ -18,6 +18,7 @@ use std::time::Instant;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use crate::backoff::Backoff;
@@ -132,6 +133,20 @@ impl Worker {
     /// # Errors
     /// [`BrokerError`] when the messages that were left could not be given back: other nodes do it later.
     pub async fn run(self, queues: &[String]) -> Result<(), BrokerError> {
+        // On the runtime's own threads, whichever thread asks for it: a wake-up between threads costs more than the loop.
+        let queues = queues.to_vec();
+        let serving = AbortOnDropHandle::new(tokio::spawn(async move { self.serve(&queues).await }));
+        match serving.await {
+            Ok(served) => served,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only the runtime's end cancels it, and then nobody is left to ask.
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    async fn serve(self, queues: &[String]) -> Result<(), BrokerError> {
         let stop = self.shutdown.warm_requested().clone();
         let mut deliveries = self.broker.consume(queues, self.window.clone(), stop).await;
         let mut running = JoinSet::new();
@@ -169,8 +184,7 @@ impl Worker {
                 drop(turn);
                 let results = self.results.as_deref();
                 let settlement = settle::lost_too_often(element, &request, results, &self.hostname);
-                self.settle(&receipt, settlement).await;
-                drop(permit);
+                self.settle(&receipt, settlement, Some(permit)).await;
             }
             Ok(request) => {
                 let span = tracing::info_span!("task", task_id = %request.id, task_name = %request.task);
@@ -178,21 +192,27 @@ impl Worker {
             }
             Err(malformed) => {
                 drop(turn);
-                self.refuse(element, &queue, &malformed, &receipt).await;
-                drop(permit);
+                self.refuse(element, &queue, &malformed, &receipt, permit).await;
             }
         }
     }
 
-    async fn refuse(&self, element: bytes::Bytes, queue: &str, malformed: &Malformed, receipt: &Receipt) {
+    async fn refuse(
+        &self,
+        element: bytes::Bytes,
+        queue: &str,
+        malformed: &Malformed,
+        receipt: &Receipt,
+        permit: OwnedSemaphorePermit,
+    ) {
         tracing::error!(
             queue,
             task_id = malformed.task_id,
             treatment = ?malformed.treatment,
             "{malformed}"
         );
-        let settlement = settle::malformed(element.clone(), malformed, self.results.as_deref());
-        self.settle(receipt, settlement).await;
+        let settlement = settle::malformed(element, malformed, self.results.as_deref());
+        self.settle(receipt, settlement, Some(permit)).await;
     }
 
     async fn handle_request(
@@ -212,7 +232,7 @@ impl Worker {
         let Some(slot) = self.slot(&request, &receipt, &options, turn).await else { return };
         // The wait for a slot may have been long: is it still to be run?
         if let Decision::End(outcome) = strategy::decide(&request, &self.registry, Utc::now()) {
-            return self.end_unrun(&request, &receipt, outcome).await;
+            return self.end_unrun(&request, &receipt, outcome, permit).await;
         }
         if !self.begin(&request, &receipt, &options).await {
             return;
@@ -235,18 +255,17 @@ impl Worker {
         let outcome = settle::limit_retries(outcome, request.retries, &options);
         log_outcome(&request, &outcome, started);
         if options.acks_late {
-            self.end(&request, &receipt, &outcome, &options).await;
+            self.settle(&receipt, self.settlement(&request, &outcome, &options), permit).await;
         } else {
             let outcome = settle::after_acknowledgement(outcome);
             self.end_acknowledged(self.settlement(&request, &outcome, &options), &receipt).await;
         }
-        drop(permit);
     }
 
     /// What happens just before a task runs. Answers whether it may: a message that is acknowledged early must be ours.
     async fn begin(&self, request: &Request, receipt: &Receipt, options: &TaskOptions) -> bool {
         if !options.acks_late {
-            match self.broker.settle(receipt, Disposition::Acknowledge.into()).await {
+            match self.broker.settle(receipt, Disposition::Acknowledge.into(), None).await {
                 Ok(Settled::Done) => {}
                 Ok(Settled::NotHeld) => return false,
                 Err(error) => {
@@ -280,14 +299,15 @@ impl Worker {
             Decision::Run(task) => return Some((task, permit)),
             Decision::End(outcome) => {
                 turn.pass();
-                self.end_unrun(request, receipt, outcome).await;
+                self.end_unrun(request, receipt, outcome, permit).await;
                 return None;
             }
             Decision::Wait(eta) => eta,
         };
         turn.pass();
         if eta - Utc::now() > HELD_IN_MEMORY {
-            self.settle(receipt, Disposition::Delay { queue: queue.clone(), until: eta }.into()).await;
+            let delay = Disposition::Delay { queue: queue.clone(), until: eta };
+            self.settle(receipt, delay.into(), Some(permit)).await;
             return None;
         }
         // What waits for its time does not keep others from running.
@@ -295,7 +315,7 @@ impl Worker {
         let permit = self.unless_stopped(receipt, self.window.acquire()).await??;
         match strategy::decide(request, &self.registry, Utc::now()) {
             Decision::End(outcome) => {
-                self.end_unrun(request, receipt, outcome).await;
+                self.end_unrun(request, receipt, outcome, permit).await;
                 None
             }
             Decision::Run(task) => Some((task, permit)),
@@ -340,27 +360,29 @@ impl Worker {
     }
 
     /// Ends a request whose task was not called.
-    async fn end_unrun(&self, request: &Request, receipt: &Receipt, outcome: Outcome) {
-        if self.registry.get(&request.task).is_none() {
+    async fn end_unrun(
+        &self,
+        request: &Request,
+        receipt: &Receipt,
+        outcome: Outcome,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let Some(task) = self.registry.get(&request.task) else {
             if let Some(queue) = &self.fallback_queue {
                 tracing::info!(
                     "Task {}[{}] is not served here; on to queue {queue}",
                     request.task,
                     request.id
                 );
-                return self.settle(receipt, settle::forward(request, queue)).await;
+                return self.settle(receipt, settle::forward(request, queue), Some(permit)).await;
             }
             tracing::error!("received unregistered task {}[{}]", request.task, request.id);
             let settlement = settle::unknown_task(request, &outcome, self.results.as_deref());
-            self.settle(receipt, settlement).await;
-            return;
-        }
+            return self.settle(receipt, settlement, Some(permit)).await;
+        };
         tracing::info!("Task {}[{}] did not run: {}", request.task, request.id, outcome.state());
-        self.end(request, receipt, &outcome, &TaskOptions::default()).await;
-    }
-
-    async fn end(&self, request: &Request, receipt: &Receipt, outcome: &Outcome, options: &TaskOptions) {
-        self.settle(receipt, self.settlement(request, outcome, options)).await;
+        let settlement = self.settlement(request, &outcome, &task.options());
+        self.settle(receipt, settlement, Some(permit)).await;
     }
 
     fn settlement(&self, request: &Request, outcome: &Outcome, options: &TaskOptions) -> Settlement {
@@ -381,7 +403,12 @@ impl Worker {
 
     /// Settles, however long the server takes to come back. Ownership is checked on the server, so that trying again
     /// does nothing twice.
-    async fn settle(&self, receipt: &Receipt, mut settlement: Settlement) {
+    async fn settle(
+        &self,
+        receipt: &Receipt,
+        mut settlement: Settlement,
+        mut place: Option<OwnedSemaphorePermit>,
+    ) {
         if !self.one_transaction
             && let Some(record) = settlement.result.take()
             && !self.store(receipt, &record).await
@@ -392,7 +419,7 @@ impl Worker {
         }
         let mut backoff = Backoff::reconnect();
         loop {
-            match self.broker.settle(receipt, settlement.clone()).await {
+            match self.broker.settle(receipt, settlement.clone(), place.take()).await {
                 Ok(Settled::Done) => return,
                 Ok(Settled::NotHeld) => {
                     tracing::warn!(

@@ -6,7 +6,8 @@
 //! alone (celery-wire.md 3.8). A blocked command wakes exactly one node.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,9 @@ use crate::backoff::Backoff;
 
 /// Messages taken by one script at most.
 pub(super) const MAX_BATCH: usize = 256;
+/// A window of up to this size is refilled message by message, along with settlements; a larger one in batches, which cost
+/// the server less (both measured with benches/queue).
+const ALONG: usize = 16;
 /// Time that the blocked commands have to end after the server was told to unblock them.
 const UNBLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -37,15 +41,102 @@ struct Taken {
     queue: Arc<str>,
 }
 
-/// Fetches until `stop` is cancelled.
+/// What this node consumes and for whom: shared by all that take messages.
+pub(super) struct Consumption {
+    /// As they were given.
+    pub(super) queues: Vec<String>,
+    /// In the order of their turns: the one that delivered last is last.
+    turns: Mutex<VecDeque<Arc<str>>>,
+    pub(super) window: Window,
+    /// Cancelled when nothing more is to be fetched.
+    pub(super) stop: CancellationToken,
+    /// Does not keep the channel open.
+    pub(super) deliveries: mpsc::WeakSender<Delivery>,
+    /// Whether all lists were empty, and the server wakes us when one is not any more.
+    waiting: AtomicBool,
+}
+
+impl Consumption {
+    pub(super) fn new(
+        queues: &[String],
+        window: Window,
+        stop: CancellationToken,
+        deliveries: mpsc::WeakSender<Delivery>,
+    ) -> Self {
+        let turns = Mutex::new(queues.iter().map(|queue| Arc::from(queue.as_str())).collect());
+        let queues = queues.to_vec();
+        Self { queues, turns, window, stop, deliveries, waiting: AtomicBool::new(false) }
+    }
+
+    fn turns(&self) -> MutexGuard<'_, VecDeque<Arc<str>>> {
+        // A panic while it was locked cannot have left it half changed: each use is one operation.
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The queue that delivered last has its next turn last (celery-wire.md 2.3).
+    fn turn_after(&self, taken: &[Taken]) {
+        let Some(last) = taken.last() else { return };
+        let mut turns = self.turns();
+        if let Some(position) = turns.iter().position(|queue| *queue == last.queue) {
+            let next = (position + 1) % turns.len();
+            turns.rotate_left(next);
+        }
+    }
+
+    /// Takes up to `want` messages that are there now.
+    async fn take_now(&self, inner: &Inner, want: usize) -> RedisResult<Vec<Taken>> {
+        let keys = &inner.keys;
+        let mut call = TAKE_NOW.key(&keys.unacked);
+        call.key(&keys.unacked_index).key(keys.lease()).key(&keys.nodes).key(keys.undecodable());
+        {
+            let turns = self.turns();
+            let queues: Vec<&str> = turns.iter().map(AsRef::as_ref).collect();
+            call.key(keys.lists(&queues));
+            call.arg(keys.node())
+                .arg(inner.options.lease_time.as_secs_f64())
+                .arg(want)
+                .arg(queues.len())
+                .arg(queues);
+        }
+        for _ in 0..want {
+            call.arg(fresh_tag());
+        }
+        call.arg(self.window.limit());
+        let answer: Vec<Bytes> = call.invoke_async(&mut inner.connection.clone()).await?;
+        let taken = hold(inner, answer).messages;
+        self.turn_after(&taken);
+        Ok(taken)
+    }
+}
+
+/// Takes a message into the place that a settlement leaves, in the settlement's round trip. Nothing is asked for while the
+/// lists are empty. When nothing comes, or the server is away, the place is free and fetching goes its usual way.
+pub(super) async fn take_along(inner: &Inner, place: Option<OwnedSemaphorePermit>) {
+    let (Some(place), Some(consumption)) = (place, inner.consumption.get()) else { return };
+    let waiting = consumption.waiting.load(Ordering::Acquire);
+    if waiting || consumption.window.limit() > ALONG || consumption.stop.is_cancelled() {
+        return;
+    }
+    let Some(deliveries) = consumption.deliveries.upgrade() else { return };
+    match consumption.take_now(inner, 1).await {
+        Ok(taken) => {
+            if let Some(Taken { receipt, element, queue }) = taken.into_iter().next() {
+                // A consumer that is gone wants nothing: `leave` hands it back.
+                let _ = deliveries.send(Delivery { element, queue, receipt, permit: place }).await;
+            }
+        }
+        Err(error) => tracing::debug!(%error, "cannot take a message along with a settlement"),
+    }
+}
+
+/// Fetches until it is told to stop.
 pub(super) async fn run(
     inner: Arc<Inner>,
-    queues: Vec<String>,
-    window: Window,
-    stop: CancellationToken,
+    consumption: Arc<Consumption>,
     deliveries: mpsc::Sender<Delivery>,
 ) {
-    let mut fetcher = Fetcher::new(inner, queues, window, deliveries);
+    let stop = consumption.stop.clone();
+    let mut fetcher = Fetcher::new(inner, consumption, deliveries);
     let mut backoff = Backoff::reconnect();
     loop {
         let step = tokio::select! {
@@ -70,9 +161,7 @@ pub(super) async fn run(
 
 struct Fetcher {
     inner: Arc<Inner>,
-    /// In the order of their turns: the one that delivered last is last.
-    queues: VecDeque<Arc<str>>,
-    window: Window,
+    consumption: Arc<Consumption>,
     waiters: Vec<Waiter>,
     arrivals: mpsc::Receiver<Arrival>,
     deliveries: mpsc::Sender<Delivery>,
@@ -82,38 +171,31 @@ struct Fetcher {
 }
 
 impl Fetcher {
-    fn new(
-        inner: Arc<Inner>,
-        queues: Vec<String>,
-        window: Window,
-        deliveries: mpsc::Sender<Delivery>,
-    ) -> Self {
-        let lists = inner.keys.lists(&queues);
+    fn new(inner: Arc<Inner>, consumption: Arc<Consumption>, deliveries: mpsc::Sender<Delivery>) -> Self {
+        let lists = inner.keys.lists(&consumption.queues);
         let (arrived, arrivals) = mpsc::channel(lists.len().max(1));
-        let queues: VecDeque<Arc<str>> = queues.into_iter().map(Arc::from).collect();
         let waiters = lists
             .into_iter()
-            .zip(queues.iter().cycle())
+            .zip(consumption.queues.iter().cycle())
             .enumerate()
             .map(|(index, (list, queue))| {
-                Waiter::start(index, inner.clone(), list, queue.clone(), arrived.clone())
+                Waiter::start(index, inner.clone(), list, queue.as_str().into(), arrived.clone())
             })
             .collect();
-        Self { inner, queues, window, waiters, arrivals, deliveries, taken: VecDeque::new() }
+        Self { inner, consumption, waiters, arrivals, deliveries, taken: VecDeque::new() }
     }
 
     /// Takes what there is, or waits until something arrives. May be dropped at any await: a message is either still
     /// on the server, where `leave` finds it, or in `self.taken`.
     async fn step(&mut self) -> RedisResult<()> {
         self.hand_on().await;
-        let permits = self.window.acquire_many(MAX_BATCH).await;
-        let taken = self.take_now(permits.len()).await?;
+        let permits = self.consumption.window.acquire_many(MAX_BATCH).await;
+        let taken = self.consumption.take_now(&self.inner, permits.len()).await?;
         if taken.is_empty() {
             // Nothing is reserved while waiting: a message whose time comes may need the place.
             drop(permits);
             return self.wait().await;
         }
-        self.turn_after(&taken);
         self.taken.extend(taken.into_iter().zip(permits.into_iter().map(Some)));
         self.hand_on().await;
         Ok(())
@@ -122,11 +204,14 @@ impl Fetcher {
     /// Waits on all lists until there is a reason to look again.
     async fn wait(&mut self) -> RedisResult<()> {
         for waiter in &mut self.waiters {
-            waiter.arm(self.window.limit());
+            waiter.arm(self.consumption.window.limit());
         }
         loop {
+            self.consumption.waiting.store(true, Ordering::Release);
+            let arrival = self.arrivals.recv().await;
+            self.consumption.waiting.store(false, Ordering::Release);
             // The waiters hold the other end as long as we hold them.
-            let Some(arrival) = self.arrivals.recv().await else { return Ok(()) };
+            let Some(arrival) = arrival else { return Ok(()) };
             if let Some(waiter) = self.waiters.get_mut(arrival.waiter) {
                 waiter.armed = false;
             }
@@ -135,15 +220,15 @@ impl Fetcher {
                 // The window was full for a moment, or somebody unblocked the connection.
                 return Ok(());
             }
-            self.turn_after(&taken.messages);
+            self.consumption.turn_after(&taken.messages);
             self.taken.extend(taken.messages.into_iter().map(|message| (message, None)));
             self.hand_on().await;
-            if taken.more || !self.window.has_room() {
+            if taken.more || !self.consumption.window.has_room() {
                 return Ok(());
             }
             // The list was emptied and another message would fit: block on it again at once.
             if let Some(waiter) = self.waiters.get_mut(arrival.waiter) {
-                waiter.arm(self.window.limit());
+                waiter.arm(self.consumption.window.limit());
             }
         }
     }
@@ -152,7 +237,7 @@ impl Fetcher {
     async fn hand_on(&mut self) {
         while let Some((_, permit)) = self.taken.front_mut() {
             if permit.is_none() {
-                *permit = self.window.acquire().await;
+                *permit = self.consumption.window.acquire().await;
             }
             let Ok(slot) = self.deliveries.reserve().await else {
                 // The consumer is gone: `leave` hands back what it did not want.
@@ -162,33 +247,6 @@ impl Fetcher {
             if let Some((Taken { receipt, element, queue }, Some(permit))) = self.taken.pop_front() {
                 slot.send(Delivery { element, queue, receipt, permit });
             }
-        }
-    }
-
-    async fn take_now(&self, want: usize) -> RedisResult<Vec<Taken>> {
-        let keys = &self.inner.keys;
-        let mut call = TAKE_NOW.key(&keys.unacked);
-        call.key(&keys.unacked_index).key(keys.lease()).key(&keys.nodes).key(keys.undecodable());
-        let queues: Vec<&str> = self.queues.iter().map(AsRef::as_ref).collect();
-        call.key(keys.lists(&queues));
-        call.arg(keys.node())
-            .arg(self.inner.options.lease_time.as_secs_f64())
-            .arg(want)
-            .arg(queues.len())
-            .arg(queues);
-        for _ in 0..want {
-            call.arg(fresh_tag());
-        }
-        call.arg(self.window.limit());
-        let answer: Vec<Bytes> = call.invoke_async(&mut self.inner.connection.clone()).await?;
-        Ok(hold(&self.inner, answer).messages)
-    }
-
-    /// The queue that delivered last has its next turn last (celery-wire.md 2.3).
-    fn turn_after(&mut self, taken: &[Taken]) {
-        let Some(last) = taken.last() else { return };
-        if let Some(position) = self.queues.iter().position(|queue| *queue == last.queue) {
-            self.queues.rotate_left((position + 1) % self.queues.len());
         }
     }
 
@@ -219,7 +277,7 @@ impl Fetcher {
 struct Waiter {
     arm: mpsc::Sender<usize>,
     armed: bool,
-    client_id: Arc<std::sync::atomic::AtomicI64>,
+    client_id: Arc<AtomicI64>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -245,7 +303,7 @@ impl Waiter {
         arrived: mpsc::Sender<Arrival>,
     ) -> Self {
         let (arm, mut armed) = mpsc::channel(1);
-        let client_id = Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let client_id = Arc::new(AtomicI64::new(0));
         let id = client_id.clone();
         let task = tokio::spawn(async move {
             let mut connection = None;
@@ -271,7 +329,7 @@ impl Waiter {
 
     /// The connection's id on the server, once it is made.
     fn client_id(&self) -> Option<i64> {
-        match self.client_id.load(std::sync::atomic::Ordering::Acquire) {
+        match self.client_id.load(Ordering::Acquire) {
             0 => None,
             id => Some(id),
         }
@@ -290,14 +348,14 @@ async fn wait_once(
     queue: &str,
     window: usize,
     connection: &mut Option<MultiplexedConnection>,
-    client_id: &std::sync::atomic::AtomicI64,
+    client_id: &AtomicI64,
 ) -> RedisResult<Parked> {
     let connection = match connection {
         Some(connection) => connection,
         None => {
             let mut fresh = inner.server.blocking().await?;
             let id: i64 = redis::cmd("CLIENT").arg("ID").query_async(&mut fresh).await?;
-            client_id.store(id, std::sync::atomic::Ordering::Release);
+            client_id.store(id, Ordering::Release);
             connection.insert(fresh)
         }
     };

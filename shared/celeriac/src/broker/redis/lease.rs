@@ -9,14 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::aio::ConnectionManager;
 use redis::{AsyncTypedCommands, RedisResult, Script};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::Inner;
+use super::fetch::Consumption;
 use super::keys::Keys;
 use super::restore::{Counted, hand_back, parse_entry, restore_all, sweep};
-use super::{Delivery, Inner};
-use crate::broker::{Receipt, Window};
+use crate::broker::{Delivery, Receipt};
 use crate::message::Envelope;
 
 /// A node that holds messages tells so this often within its lease time.
@@ -49,20 +49,23 @@ struct Memory {
 /// Renews leases, rescues the messages of dead nodes, sweeps and fetches delayed messages, until fetching has stopped and
 /// nothing is held any more.
 pub(super) struct Keeper {
-    pub(super) inner: Arc<Inner>,
-    pub(super) queues: Vec<String>,
-    pub(super) window: Window,
-    pub(super) stop: CancellationToken,
-    /// Does not keep the channel open.
-    pub(super) deliveries: mpsc::WeakSender<Delivery>,
+    inner: Arc<Inner>,
+    consumption: Arc<Consumption>,
 }
 
 impl Keeper {
+    pub(super) fn new(inner: Arc<Inner>, consumption: Arc<Consumption>) -> Self {
+        Self { inner, consumption }
+    }
+
     pub(super) async fn run(self) {
         let mut memory = Memory { registered: false, next_sweep: Instant::now(), strangers: HashSet::new() };
         loop {
             let held = self.inner.held().clone();
-            if self.stop.is_cancelled() && held.is_empty() && self.deliveries.upgrade().is_none() {
+            if self.consumption.stop.is_cancelled()
+                && held.is_empty()
+                && self.consumption.deliveries.upgrade().is_none()
+            {
                 return;
             }
             if let Err(error) = self.tick(&held, &mut memory).await {
@@ -71,10 +74,10 @@ impl Keeper {
             // Often enough for both clocks: our own nodes', and that of Python workers, which know only the visibility timeout.
             let often =
                 self.inner.options.lease_time.min(self.inner.options.visibility_timeout) / RENEWALS_PER_LEASE;
-            if held.is_empty() && !self.stop.is_cancelled() {
+            if held.is_empty() && !self.consumption.stop.is_cancelled() {
                 tokio::select! {
                     () = sleep(IDLE_INTERVAL) => {}
-                    () = self.stop.cancelled() => {}
+                    () = self.consumption.stop.cancelled() => {}
                     // The first message after a quiet time: from now on renewals are due.
                     () = self.inner.holding.notified() => sleep(often).await,
                 }
@@ -98,10 +101,10 @@ impl Keeper {
             memory.registered = true;
         }
         let believed = if held.is_empty() { IDLE_INTERVAL + IDLE_GRACE } else { inner.options.lease_time };
-        let room = if self.stop.is_cancelled() { 0 } else { NEAR_BATCH };
+        let room = if self.consumption.stop.is_cancelled() { 0 } else { NEAR_BATCH };
         let mut call = RENEW.key(&keys.nodes);
         call.key(&keys.unacked_index).key(&keys.unacked).key(keys.lease());
-        for queue in &self.queues {
+        for queue in &self.consumption.queues {
             call.key(keys.delayed(queue));
         }
         call.arg(keys.node()).arg(believed.as_secs_f64()).arg(NEAR.as_secs_f64()).arg(room);
@@ -128,7 +131,7 @@ impl Keeper {
             let rescued = hand_back(inner, &keys.of(&node), Counted::Yes).await?;
             tracing::warn!(node, rescued, "a worker fell silent; its messages are back in their queues");
         }
-        if Instant::now() >= memory.next_sweep && !self.stop.is_cancelled() {
+        if Instant::now() >= memory.next_sweep && !self.consumption.stop.is_cancelled() {
             let restored = sweep(inner).await?;
             if restored > 0 {
                 tracing::warn!(restored, "messages that nobody has renewed are back in their queues");
@@ -142,12 +145,12 @@ impl Keeper {
     async fn register(&self, connection: &mut ConnectionManager) -> RedisResult<()> {
         let keys = &self.inner.keys;
         let mut commands = redis::pipe();
-        for queue in &self.queues {
+        for queue in &self.consumption.queues {
             for set in keys.bindings(queue) {
                 commands.sadd(set, Keys::binding_member(queue)).ignore();
             }
         }
-        commands.sadd(keys.waits(), keys.lists(&self.queues)).ignore();
+        commands.sadd(keys.waits(), keys.lists(&self.consumption.queues)).ignore();
         commands.query_async(connection).await
     }
 
@@ -173,7 +176,7 @@ impl Keeper {
         if taken.is_empty() {
             return;
         }
-        let (deliveries, window) = (self.deliveries.clone(), self.window.clone());
+        let (deliveries, window) = (self.consumption.deliveries.clone(), self.consumption.window.clone());
         tokio::spawn(async move {
             for (receipt, queue, element) in taken {
                 let (Some(permit), Some(deliveries)) = (window.acquire().await, deliveries.upgrade()) else {

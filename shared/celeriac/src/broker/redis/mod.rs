@@ -5,7 +5,8 @@
 //! - `lease`: staying the holder, looking after the others.
 //! - `restore`: giving messages back to their queues.
 //! - `dead_letters`: what nobody could run, and sending it again.
-//! - here: settling and publishing.
+//! - `settle`: ending deliveries.
+//! - here: the parts put together, and publishing.
 //!
 //! Every change of more than one key is a script, so that it happens whole or not at all (design.md, invariant 1).
 
@@ -14,23 +15,22 @@ mod fetch;
 mod keys;
 mod lease;
 mod restore;
+mod settle;
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use redis::RedisError;
 use redis::aio::ConnectionManager;
-use redis::{RedisError, Script};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
+use super::{Broker, BrokerError, Delivery, Receipt, Settled, Settlement, Window};
 use crate::message::Envelope;
 use crate::node::NodeId;
 use crate::redis_server::RedisServer;
-use crate::results::redis::STORE_SCRIPT;
 pub use dead_letters::DeadLetters;
 use keys::Keys;
 
@@ -80,15 +80,8 @@ struct Inner {
     holding: Notify,
     node: NodeId,
     /// What it consumes, once it does.
-    queues: OnceLock<Vec<String>>,
+    consumption: OnceLock<Arc<fetch::Consumption>>,
 }
-
-/// A delayed message that none of our nodes has fetched is due for a Python worker's sweep this long after its time.
-const DELAY_GRACE: Duration = Duration::from_secs(30);
-
-static DELAY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("delay.lua")));
-static SETTLE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[STORE_SCRIPT, include_str!("settle.lua")].concat()));
 
 impl RedisBroker {
     /// A broker for the node `node`. Nothing is connected yet: the first command does that.
@@ -105,7 +98,7 @@ impl RedisBroker {
             held: Mutex::default(),
             holding: Notify::new(),
             node: node.clone(),
-            queues: OnceLock::new(),
+            consumption: OnceLock::new(),
         })))
     }
 
@@ -154,23 +147,6 @@ impl Inner {
         }
     }
 
-    async fn delay(
-        &self,
-        receipt: &Receipt,
-        queue: &str,
-        until: DateTime<Utc>,
-    ) -> Result<Settled, BrokerError> {
-        let time = until.timestamp_micros() as f64 / 1e6;
-        let score = time + DELAY_GRACE.as_secs_f64() - self.options.visibility_timeout.as_secs_f64();
-        let mut call = DELAY.key(&self.keys.unacked);
-        call.key(&self.keys.unacked_index).key(self.keys.lease()).key(self.keys.delayed(queue));
-        call.arg(receipt.tag.as_ref()).arg(time).arg(score);
-        let held: bool =
-            call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable("delay a message"))?;
-        self.let_go(&receipt.tag);
-        Ok(if held { Settled::Done } else { Settled::NotHeld })
-    }
-
     /// The list a message goes to when it is published to `queue`.
     fn list_for(&self, queue: &str, envelope: &Envelope) -> String {
         self.keys.list(queue, envelope.priority())
@@ -187,53 +163,23 @@ impl Broker for RedisBroker {
     ) -> mpsc::Receiver<Delivery> {
         // As many as can be taken at once: the consumer never waits for the fetching, nor the fetching for it.
         let (deliveries, receiver) = mpsc::channel(fetch::MAX_BATCH);
-        let queues = self.0.queues.get_or_init(|| queues.to_vec());
-        let keeper = lease::Keeper {
-            inner: self.0.clone(),
-            queues: queues.clone(),
-            window: window.clone(),
-            stop: stop.clone(),
-            deliveries: deliveries.downgrade(),
-        };
-        tokio::spawn(keeper.run());
-        tokio::spawn(fetch::run(self.0.clone(), queues.clone(), window, stop, deliveries));
+        let consumption = self
+            .0
+            .consumption
+            .get_or_init(|| Arc::new(fetch::Consumption::new(queues, window, stop, deliveries.downgrade())))
+            .clone();
+        tokio::spawn(lease::Keeper::new(self.0.clone(), consumption.clone()).run());
+        tokio::spawn(fetch::run(self.0.clone(), consumption, deliveries));
         receiver
     }
 
-    async fn settle(&self, receipt: &Receipt, settlement: Settlement) -> Result<Settled, BrokerError> {
-        let inner = &self.0;
-        let Settlement { disposition, result, publish } = settlement;
-        // Where to, at which end, what. The same steps serve all dispositions: remove, push, store.
-        let mut pushes: Vec<(String, &str, Vec<u8>)> = Vec::new();
-        match disposition {
-            Disposition::Acknowledge => {}
-            Disposition::Requeue(envelope) => {
-                pushes.push((receipt.source.to_string(), "L", envelope.to_bytes()));
-            }
-            Disposition::Delay { queue, until } => return inner.delay(receipt, &queue, until).await,
-            Disposition::DeadLetter { element, reason, exception } => {
-                let queue = inner.keys.queue_of(&receipt.source);
-                let letter = inner.dead_letter(&element, queue, &reason, exception.as_deref());
-                pushes.push((inner.dead_letter_list(), "L", letter));
-            }
-        }
-        for (queue, envelope) in &publish {
-            pushes.push((inner.list_for(queue, envelope), "L", envelope.to_bytes()));
-        }
-        let mut call = SETTLE.key(&inner.keys.unacked);
-        call.key(&inner.keys.unacked_index).key(inner.keys.lease()).key(inner.keys.undecodable());
-        call.key(result.as_ref().map_or("", |record| &record.key));
-        call.arg(receipt.tag.as_ref()).arg(result.as_ref().map_or(&b""[..], |record| &record.meta));
-        call.arg(result.as_ref().map_or(0, |record| record.expires));
-        for (list, end, payload) in &pushes {
-            call.key(list).arg(*end).arg(payload.as_slice());
-        }
-        let held: bool = call
-            .invoke_async(&mut inner.connection.clone())
-            .await
-            .map_err(unavailable("settle a message"))?;
-        inner.let_go(&receipt.tag);
-        Ok(if held { Settled::Done } else { Settled::NotHeld })
+    async fn settle(
+        &self,
+        receipt: &Receipt,
+        settlement: Settlement,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Settled, BrokerError> {
+        settle::settle(&self.0, receipt, settlement, place).await
     }
 
     fn abandon(&self, receipt: &Receipt) {
@@ -252,7 +198,8 @@ impl Broker for RedisBroker {
 
     async fn leave(&self) -> Result<usize, BrokerError> {
         let inner = &self.0;
-        let queues = inner.queues.get().map(Vec::as_slice).unwrap_or_default();
+        let queues =
+            inner.consumption.get().map(|consumption| consumption.queues.as_slice()).unwrap_or_default();
         restore::leave(inner, queues).await.map_err(unavailable("hand messages back"))
     }
 
