@@ -47,8 +47,8 @@ impl Engine {
     ) -> anyhow::Result<Self> {
         let address = Address::new(&redis.url(), &TlsOptions::default())?;
         let node = NodeId::new("engine@test");
-        let broker = Arc::new(RedisBroker::new(address.clone(), &node, options)?);
-        let results = Arc::new(RedisResults::new(address, RedisResultsOptions::default())?);
+        let broker = Arc::new(RedisBroker::new(address.clone(), &node, options));
+        let results = Arc::new(RedisResults::new(address, RedisResultsOptions::default()));
         let shutdown = Shutdown::new();
         let worker = Worker::new(WorkerParts {
             broker: broker.clone(),
@@ -277,7 +277,7 @@ async fn what_cannot_be_settled_goes_back() -> anyhow::Result<()> {
     let address = Address::new(&redis.url(), &TlsOptions::default())?;
     let options =
         RedisBrokerOptions { lease_time: Duration::from_millis(300), ..RedisBrokerOptions::default() };
-    let broker = Arc::new(RedisBroker::new(address, &NodeId::new("engine@test"), options)?);
+    let broker = Arc::new(RedisBroker::new(address, &NodeId::new("engine@test"), options));
     let client = Client::new(broker.clone(), None, "test");
     let mut deliveries = broker.consume(&["q".to_owned()], Window::new(2), CancellationToken::new()).await;
     client.send("q", TaskCall::new("kept")).await?;

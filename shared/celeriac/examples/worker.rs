@@ -30,8 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
 
     let worker = Worker::new(WorkerParts {
-        broker: Arc::new(RedisBroker::new(server.clone(), &node, RedisBrokerOptions::default())?),
-        results: Some(Arc::new(RedisResults::new(server, RedisResultsOptions::default())?)),
+        broker: Arc::new(RedisBroker::new(server.clone(), &node, RedisBrokerOptions::default())),
+        results: Some(Arc::new(RedisResults::new(server, RedisResultsOptions::default()))),
         pool: Arc::new(ThreadPool::new(4)),
         registry,
         hostname: node.name().to_owned(),

@@ -1,6 +1,6 @@
 //! Real servers for one test: own process, own free port on the loopback interface, own folder.
 //!
-//! [`RedisServer`], [`MariaDb`] and [`S3Server`] are one type, [`Server`], over what differs between them. `start`
+//! [`RedisServer`], [`SentinelServer`], [`MariaDb`] and [`S3Server`] are one type, [`Server`], over what differs between them. `start`
 //! returns when the server answers; dropping shows the end of its log (the test harness prints it when the test
 //! fails), stops the server and removes its files. All calls block: a test starts its servers before it does anything
 //! that must go on meanwhile.
@@ -9,6 +9,7 @@ mod mariadb;
 mod port;
 mod redis;
 mod s3;
+mod sentinel;
 mod tls;
 
 use std::fs::OpenOptions;
@@ -25,6 +26,7 @@ use port::Port;
 pub use mariadb::{Database, MariaDb};
 pub use redis::{Cache, RedisServer};
 pub use s3::{ObjectStore, S3Server};
+pub use sentinel::{Sentinel, SentinelServer};
 pub use tls::CertificateAuthority;
 
 /// How long a server may take until it answers: recovery after a kill on a loaded machine included.

@@ -3,7 +3,7 @@
 use redis::Commands;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, envelope, meta, waiting, with_headers};
+use crate::lab::{Lab, envelope, meta, wait_until, waiting, with_headers};
 
 const ECHO: &str = "celeriac.test.echo";
 const NOOP: &str = "celeriac.test.noop";
@@ -345,9 +345,9 @@ fn c018_keeps_undecodable_bytes() -> anyhow::Result<()> {
     let lab = Lab::start(&["-c", "1"])?;
     let mut connection = lab.connection()?;
     let () = connection.lpush("default", b"\xff\x00junk")?;
+    wait_until("the bytes are a dead letter", || Ok(lab.waiting("dlq")?.len() == 1))?;
     lab.run(NOOP, "after", &json!([]))?;
     let letters = lab.waiting("dlq")?;
-    assert_eq!(letters.len(), 1);
     let raw = lab.python("import base64; answer = list(base64.b64decode(input))", &letters[0]["body"])?;
     assert_eq!(raw, json!([0xff, 0, 0x6a, 0x75, 0x6e, 0x6b]));
     Ok(())

@@ -196,15 +196,30 @@ answer = app.control.purge()";
 
 #[test]
 fn c025_uses_the_names_that_the_options_make() -> anyhow::Result<()> {
-    let lab = Lab::start(&["-c", "1", "-Q", "default", "--global-keyprefix", "tenant1"])?;
-    let settings = json!({"broker_transport_options": {"global_keyprefix": "tenant1"}});
-    let code = "results = [app.send_task('celeriac.test.echo', args=[p], priority=p) for p in (0, 5, 9)]
-answer = [result.get(timeout=60)['args'][0] for result in results]";
-    assert_eq!(python(&lab.redis, &settings, code, &Value::Null)?, json!([0, 5, 9]));
+    let mut lab = Lab::start(&[
+        "-c",
+        "1",
+        "-Q",
+        "default",
+        "--global-keyprefix",
+        "tenant1",
+        "--queue-separator",
+        ":",
+        "--priority-steps",
+        "0,5",
+    ])?;
+    let options = json!({"global_keyprefix": "tenant1", "sep": ":", "priority_steps": [0, 5]});
+    let settings = json!({"broker_transport_options": options});
+    let send = "results = [app.send_task('celeriac.test.echo', args=[p], priority=p) for p in (0, 5, 9)]";
+    let code = format!("{send}\nanswer = [result.get(timeout=60)['args'][0] for result in results]");
+    assert_eq!(python(&lab.redis, &settings, &code, &Value::Null)?, json!([0, 5, 9]));
     let mut connection = lab.connection()?;
     let bound: Vec<String> = connection.smembers("tenant1_kombu.binding.default")?;
-    assert_eq!(bound, [format!("default{SEPARATOR}{SEPARATOR}default")]);
+    assert_eq!(bound, ["default::default"]);
     let bare: Vec<String> = connection.keys("[^t]*")?;
     assert!(bare.iter().all(|key| key.starts_with("celery-task-meta-")), "{bare:?}");
+    lab.terminate()?;
+    python(&lab.redis, &settings, send, &Value::Null)?;
+    assert_eq!((lab.waiting("tenant1default")?.len(), lab.waiting("tenant1default:5")?.len()), (1, 2));
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use celeriac::broker::{RedisBroker, RedisBrokerOptions};
 use celeriac::node::NodeId;
-use celeriac::redis_server::{RedisServer, TlsOptions};
+use celeriac::redis_server::{RedisServer, SentinelOptions, TlsOptions};
 use celeriac::results::{RedisResults, RedisResultsOptions, ResultBackend};
 
 use crate::config::{Config, TlsMode};
@@ -12,13 +12,16 @@ use crate::config::{Config, TlsMode};
 /// The broker, as the node of that name.
 pub(super) fn broker(config: &Config, name: &str) -> anyhow::Result<RedisBroker> {
     let server = server(config, config.broker.url.expose())?;
+    let defaults = RedisBrokerOptions::default();
     let options = RedisBrokerOptions {
         visibility_timeout: config.broker.visibility_timeout,
         global_keyprefix: config.broker.global_keyprefix.clone().unwrap_or_default(),
         dead_letter_queue: config.broker.dead_letter_queue.clone(),
-        ..RedisBrokerOptions::default()
+        separator: config.broker.sep.clone().unwrap_or(defaults.separator),
+        priority_steps: config.broker.priority_steps.clone(),
+        ..defaults
     };
-    Ok(RedisBroker::new(server, &NodeId::new(name), options)?)
+    Ok(RedisBroker::new(server, &NodeId::new(name), options))
 }
 
 /// The result backend, unless results are disabled.
@@ -30,7 +33,7 @@ pub(super) fn results(config: &Config) -> anyhow::Result<Option<Arc<dyn ResultBa
         extended: config.results.extended,
         global_keyprefix: config.results.global_keyprefix.clone().unwrap_or_default(),
     };
-    Ok(Some(Arc::new(RedisResults::new(server, options)?)))
+    Ok(Some(Arc::new(RedisResults::new(server, options))))
 }
 
 fn server(config: &Config, url: &str) -> anyhow::Result<RedisServer> {
@@ -41,7 +44,11 @@ fn server(config: &Config, url: &str) -> anyhow::Result<RedisServer> {
         ca_file: tls.ca_file.clone(),
         client_certificate: tls.cert_file.clone().zip(tls.key_file.clone()),
     };
-    let server = RedisServer::new(url, &options)?;
+    let sentinel = SentinelOptions {
+        master_name: config.broker.sentinel.master_name.clone(),
+        password: config.broker.sentinel.password.as_ref().map(|password| password.expose().to_owned()),
+    };
+    let server = RedisServer::with_sentinel(url, &options, &sentinel)?;
     if server.is_unverified() {
         tracing::warn!(
             place = server.place(),

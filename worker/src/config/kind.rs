@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use celeriac::redis_server::{RedisServer, ServerAddressError, TlsOptions};
+use celeriac::redis_server::{RedisServer, SentinelOptions, ServerAddressError, TlsOptions};
 use platform::store::DatabaseUrl;
 use serde_json::{Number, Value, json};
 use url::Url;
@@ -68,7 +68,7 @@ pub(crate) struct UrlKind {
 
 /// Brokers (celery-wire.md 8.1).
 pub(crate) const BROKER_URL: UrlKind = UrlKind {
-    schemes: &["redis", "rediss", "redis+socket"],
+    schemes: &["redis", "rediss", "redis+socket", "sentinel"],
     any_driver: false,
     off: None,
     check: check_redis,
@@ -174,10 +174,14 @@ impl UrlKind {
 }
 
 fn check_redis(url: &str) -> Result<(), String> {
-    RedisServer::new(url, &TlsOptions::default()).map(drop).map_err(|error| match error {
-        ServerAddressError::Url { reason, .. } => format!("cannot be used: {reason}"),
-        other => format!("cannot be used: {other}"),
-    })
+    // The name may come from a setting of its own.
+    let sentinel = SentinelOptions { master_name: Some("-".to_owned()), password: None };
+    RedisServer::with_sentinel(url, &TlsOptions::default(), &sentinel).map(drop).map_err(
+        |error| match error {
+            ServerAddressError::Url { reason, .. } => format!("cannot be used: {reason}"),
+            other => format!("cannot be used: {other}"),
+        },
+    )
 }
 
 fn check_database(url: &str) -> Result<(), String> {

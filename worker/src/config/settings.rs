@@ -5,7 +5,7 @@
 
 use super::kind::{BROKER_URL, DATABASE_URL, HTTP_URL, Kind, RESULT_URL};
 use super::setting::{Default, Scope, Setting, long, short};
-use super::special::{ACCEPT_CONTENT, CONCURRENCY, LOG_LEVELS, NODE_NAME, RATE_LIMIT};
+use super::special::{ACCEPT_CONTENT, CONCURRENCY, LOG_LEVELS, NODE_NAME, PRIORITY_STEPS, RATE_LIMIT};
 
 const EVERY: &[Scope] =
     &[Scope::Worker, Scope::Send, Scope::Dlq, Scope::Analyze, Scope::Agent, Scope::Migrate];
@@ -63,7 +63,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
         default: Default::Text("redis://localhost:6379/0"),
         used_by: BROKER,
         help: "The URL of the broker. `rediss://` speaks TLS and verifies the server's certificate; special \
-               characters in user and password are percent-encoded.",
+               characters in user and password are percent-encoded. Several URLs, separated by `;`, are tried in turn. \
+               `sentinel://host:26379;sentinel://...` asks Sentinels for the server.",
         ..ROW
     },
     Setting {
@@ -82,6 +83,46 @@ pub(crate) static SETTINGS: &[Setting] = &[
         default: Default::Unset("no prefix"),
         used_by: BROKER,
         help: "What stands in front of every key in the broker, as in `broker_transport_options` of the Python side.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.sep",
+        flag: long("queue-separator"),
+        kind: Kind::Text("TEXT"),
+        default: Default::Unset("kombu's, the bytes 06 16"),
+        used_by: BROKER,
+        help: "What stands between a queue's name and a priority step in the key of its list (kombu's `sep`).",
+        ..ROW
+    },
+    Setting {
+        key: "broker.priority_steps",
+        flag: long("priority-steps"),
+        kind: Kind::Special(PRIORITY_STEPS),
+        default: Default::Text("0,3,6,9"),
+        used_by: BROKER,
+        help: "The priorities that have a list of their own in each queue (kombu's `priority_steps`); the lowest is \
+               served first. A message goes to the greatest step that is not above its priority.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.sentinel.master_name",
+        flag: long("sentinel-master"),
+        environment: &["REDIS_SENTINEL_MASTER"],
+        kind: Kind::Text("NAME"),
+        default: Default::Unset("the query key `master_name` of the URL"),
+        used_by: BROKER,
+        help: "What the Sentinels of `sentinel://` URLs call the server (kombu's transport option). Holds for broker and \
+               results.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.sentinel.password",
+        environment: &["REDIS_SENTINEL_PASSWORD"],
+        kind: Kind::Text("PASSWORD"),
+        default: Default::Unset("no password"),
+        secret: true,
+        used_by: BROKER,
+        help: "The password of the Sentinels themselves; the one in the URL is the server's. Holds for broker and results.",
         ..ROW
     },
     Setting {

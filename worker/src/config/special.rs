@@ -1,5 +1,6 @@
 //! Kinds of values that one setting alone has: the node's name, its concurrency, log levels.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
@@ -41,6 +42,13 @@ pub(crate) const ACCEPT_CONTENT: Special = Special {
     read: read_accept_content,
 };
 
+/// `broker.priority_steps`.
+pub(crate) const PRIORITY_STEPS: Special = Special {
+    placeholder: "N,...",
+    allowed: "whole numbers from 0 to 9, separated by commas, 0 among them",
+    read: read_priority_steps,
+};
+
 /// `analysis.rate_limit`.
 pub(crate) const RATE_LIMIT: Special = Special {
     placeholder: "RATE|none",
@@ -75,6 +83,17 @@ fn read_accept_content(text: &str) -> Result<Value, String> {
     AcceptContent::new(&names).map(|_| json!(names)).map_err(|error| format!("is not possible: {error}"))
 }
 
+fn read_priority_steps(text: &str) -> Result<Value, String> {
+    let steps: Result<BTreeSet<u8>, _> = text.split(',').map(|step| step.trim().parse()).collect();
+    match steps {
+        Ok(steps) if steps.iter().any(|step| *step > 9) => Err("has a step above 9".to_owned()),
+        // Messages below the lowest step would have no list.
+        Ok(steps) if !steps.contains(&0) => Err("lacks step 0".to_owned()),
+        Ok(steps) => Ok(json!(steps)),
+        Err(_) => Err("is no list of whole numbers".to_owned()),
+    }
+}
+
 fn read_rate_limit(text: &str) -> Result<Value, String> {
     if text.eq_ignore_ascii_case("none") {
         return Ok(Value::Null);
@@ -95,6 +114,16 @@ mod tests {
         assert_eq!(read_concurrency("0"), Ok(cores));
         assert_eq!(read_concurrency("-1"), Err("is no whole number".to_owned()));
         assert_eq!(read_concurrency("5000"), Err("is above 4096".to_owned()));
+    }
+
+    #[test]
+    fn priority_steps_are_sorted_and_begin_at_zero() {
+        assert_eq!(read_priority_steps("6, 0,3,3"), Ok(json!([0, 3, 6])));
+        for (text, why) in
+            [("3,6", "lacks step 0"), ("0,10", "has a step above 9"), ("0,x", "is no list of whole numbers")]
+        {
+            assert_eq!(read_priority_steps(text), Err(why.to_owned()));
+        }
     }
 
     #[test]

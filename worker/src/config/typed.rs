@@ -38,10 +38,25 @@ pub(crate) struct Broker {
     pub(crate) dead_letter_queue: String,
     /// In front of every key.
     pub(crate) global_keyprefix: Option<String>,
+    /// Between a queue's name and a priority step; None: kombu's.
+    pub(crate) sep: Option<String>,
+    /// Priorities that have a list of their own.
+    pub(crate) priority_steps: Vec<u8>,
+    pub(crate) sentinel: Sentinel,
     /// Content types of messages.
     #[serde(deserialize_with = "content_types")]
     pub(crate) accept_content: AcceptContent,
     pub(crate) tls: Tls,
+}
+
+/// What `sentinel://` URLs of broker and result backend need.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sentinel {
+    /// What the Sentinels call the server; None: the URL says it.
+    pub(crate) master_name: Option<String>,
+    /// Of the Sentinels themselves.
+    pub(crate) password: Option<Secret>,
 }
 
 /// TLS of broker and result backend.

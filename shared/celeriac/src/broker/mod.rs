@@ -34,7 +34,7 @@ pub trait Broker: Send + Sync {
 
     /// Ends a delivery: the message leaves the broker or goes back, the result is stored and follow-up messages are
     /// published, all in one transaction, and only if this node still holds the lease. `place` is the delivery's place in
-    /// the window: free as soon as the settlement is on its way, so that the next message may come in the same round trip.
+    /// the window: the next message may come in the same round trip and take it.
     ///
     /// # Errors
     /// [`BrokerError`] when the server cannot be reached; nothing was done, or all of it: settling again is safe.
@@ -42,7 +42,7 @@ pub trait Broker: Send + Sync {
         &self,
         receipt: &Receipt,
         settlement: Settlement,
-        place: Option<OwnedSemaphorePermit>,
+        place: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Settled, BrokerError>;
 
     /// Gives up a delivery that cannot be settled: its message is back in its queue within two renewals of the lease.

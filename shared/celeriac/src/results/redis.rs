@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::redis_server::Commands;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::Utc;
 use futures_util::StreamExt;
-use redis::aio::ConnectionManager;
 use redis::{RedisError, Script};
 
 use super::record::Recorder;
@@ -43,20 +43,16 @@ impl Default for RedisResultsOptions {
 #[derive(Clone)]
 pub struct RedisResults {
     server: RedisServer,
-    connection: ConnectionManager,
+    connection: Commands,
     recorder: Recorder,
 }
 
 impl RedisResults {
-    /// Results on `server`.
-    ///
-    /// # Errors
-    /// [`ResultError`] when the server's address cannot be used. Nothing is connected yet.
-    pub fn new(server: RedisServer, options: RedisResultsOptions) -> Result<Self, ResultError> {
-        let connection = server.commands().map_err(unavailable("prepare its connection"))?;
+    /// Results on `server`. Nothing is connected yet: the first command does that.
+    pub fn new(server: RedisServer, options: RedisResultsOptions) -> Self {
         let RedisResultsOptions { expires, extended, global_keyprefix } = options;
         let recorder = Recorder { key_prefix: key_prefix(global_keyprefix), expires, extended };
-        Ok(Self { server, connection, recorder })
+        Self { connection: server.commands(), server, recorder }
     }
 }
 

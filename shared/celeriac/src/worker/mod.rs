@@ -265,7 +265,7 @@ impl Worker {
     /// What happens just before a task runs. Answers whether it may: a message that is acknowledged early must be ours.
     async fn begin(&self, request: &Request, receipt: &Receipt, options: &TaskOptions) -> bool {
         if !options.acks_late {
-            match self.broker.settle(receipt, Disposition::Acknowledge.into(), None).await {
+            match self.broker.settle(receipt, Disposition::Acknowledge.into(), &mut None).await {
                 Ok(Settled::Done) => {}
                 Ok(Settled::NotHeld) => return false,
                 Err(error) => {
@@ -419,7 +419,7 @@ impl Worker {
         }
         let mut backoff = Backoff::reconnect();
         loop {
-            match self.broker.settle(receipt, settlement.clone(), place.take()).await {
+            match self.broker.settle(receipt, settlement.clone(), &mut place).await {
                 Ok(Settled::Done) => return,
                 Ok(Settled::NotHeld) => {
                     tracing::warn!(

@@ -30,7 +30,7 @@ const ALONG: usize = 16;
 const UNBLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 const TAKE: &str = include_str!("take.lua");
-static TAKE_NOW: LazyLock<Script> =
+pub(super) static TAKE_NOW: LazyLock<Script> =
     LazyLock::new(|| Script::new(&[TAKE, include_str!("take_now.lua")].concat()));
 static TAKE_ARRIVED: LazyLock<String> = LazyLock::new(|| [TAKE, include_str!("take_arrived.lua")].concat());
 
@@ -110,9 +110,9 @@ impl Consumption {
 }
 
 /// Takes a message into the place that a settlement leaves, in the settlement's round trip. Nothing is asked for while the
-/// lists are empty. When nothing comes, or the server is away, the place is free and fetching goes its usual way.
-pub(super) async fn take_along(inner: &Inner, place: Option<OwnedSemaphorePermit>) {
-    let (Some(place), Some(consumption)) = (place, inner.consumption.get()) else { return };
+/// lists are empty. When nothing comes, the place stays where it is.
+pub(super) async fn take_along(inner: &Inner, place: &mut Option<OwnedSemaphorePermit>) {
+    let (true, Some(consumption)) = (place.is_some(), inner.consumption.get()) else { return };
     let waiting = consumption.waiting.load(Ordering::Acquire);
     if waiting || consumption.window.limit() > ALONG || consumption.stop.is_cancelled() {
         return;
@@ -120,9 +120,11 @@ pub(super) async fn take_along(inner: &Inner, place: Option<OwnedSemaphorePermit
     let Some(deliveries) = consumption.deliveries.upgrade() else { return };
     match consumption.take_now(inner, 1).await {
         Ok(taken) => {
-            if let Some(Taken { receipt, element, queue }) = taken.into_iter().next() {
+            if let Some(Taken { receipt, element, queue }) = taken.into_iter().next()
+                && let Some(permit) = place.take()
+            {
                 // A consumer that is gone wants nothing: `leave` hands it back.
-                let _ = deliveries.send(Delivery { element, queue, receipt, permit: place }).await;
+                let _ = deliveries.send(Delivery { element, queue, receipt, permit }).await;
             }
         }
         Err(error) => tracing::debug!(%error, "cannot take a message along with a settlement"),

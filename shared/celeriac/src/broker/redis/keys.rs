@@ -3,9 +3,6 @@
 
 use super::RedisBrokerOptions;
 
-/// Inside binding members.
-const SEPARATOR: &str = "\x06\x16";
-
 /// Key names of one node.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
@@ -109,13 +106,13 @@ impl Keys {
     }
 
     /// The member that binds a queue to a direct exchange by its own name.
-    pub(super) fn binding_member(queue: &str) -> String {
-        format!("{queue}{SEPARATOR}{SEPARATOR}{queue}")
+    pub(super) fn binding_member(&self, queue: &str) -> String {
+        format!("{queue}{0}{0}{queue}", self.separator)
     }
 
     /// The routing key and the queue of a binding member of a direct exchange.
-    pub(super) fn parse_binding(member: &str) -> Option<(&str, &str)> {
-        let mut parts = member.split(SEPARATOR);
+    pub(super) fn parse_binding<'a>(&self, member: &'a str) -> Option<(&'a str, &'a str)> {
+        let mut parts = member.split(self.separator.as_str());
         let routing_key = parts.next()?;
         Some((routing_key, parts.nth(1)?))
     }
@@ -150,12 +147,14 @@ mod tests {
         assert_eq!((keys.queue_of("tenant1q"), keys.queue_of("tenant1q:5")), ("q", "q"));
         assert_eq!(keys.unacked, "tenant1unacked");
         assert_eq!(keys.bindings("x")[0], "tenant1_kombu.binding.x");
+        assert_eq!(keys.binding_member("q"), "q::q");
     }
 
     #[test]
     fn bindings_as_kombu_writes_them() {
-        assert_eq!(Keys::binding_member("default"), "default\x06\x16\x06\x16default");
-        assert_eq!(Keys::parse_binding("default\x06\x16\x06\x16default"), Some(("default", "default")));
-        assert_eq!(Keys::parse_binding("junk"), None);
+        let keys = Keys::new("n", &RedisBrokerOptions::default());
+        assert_eq!(keys.binding_member("default"), "default\x06\x16\x06\x16default");
+        assert_eq!(keys.parse_binding("default\x06\x16\x06\x16default"), Some(("default", "default")));
+        assert_eq!(keys.parse_binding("junk"), None);
     }
 }

@@ -6,16 +6,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::redis_server::Commands;
 use bytes::Bytes;
-use redis::aio::ConnectionManager;
 use redis::{AsyncTypedCommands, RedisResult, Script};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
-use super::fetch::Consumption;
-use super::keys::Keys;
+use super::fetch::{Consumption, TAKE_NOW};
 use super::restore::{Counted, hand_back, parse_entry, restore_all, sweep};
+use super::settle::SETTLE;
 use crate::broker::{Delivery, Receipt};
 use crate::message::Envelope;
 
@@ -142,20 +142,25 @@ impl Keeper {
     }
 
     /// Announces the queues as kombu does (celery-wire.md 2.4), and where this node waits.
-    async fn register(&self, connection: &mut ConnectionManager) -> RedisResult<()> {
+    async fn register(&self, connection: &mut Commands) -> RedisResult<()> {
         let keys = &self.inner.keys;
         let mut commands = redis::pipe();
         for queue in &self.consumption.queues {
             for set in keys.bindings(queue) {
-                commands.sadd(set, Keys::binding_member(queue)).ignore();
+                commands.sadd(set, keys.binding_member(queue)).ignore();
             }
         }
         commands.sadd(keys.waits(), keys.lists(&self.consumption.queues)).ignore();
-        commands.query_async(connection).await
+        let () = commands.query_async(connection).await?;
+        // Known to the server before they are needed: a settlement and the take behind it keep their order.
+        for script in [&*SETTLE, &*TAKE_NOW] {
+            script.prepare_invoke().load_async(connection).await?;
+        }
+        Ok(())
     }
 
     /// What processes of this machine left that are certainly gone need not wait for their leases to run out.
-    async fn hand_back_leftovers(&self, connection: &mut ConnectionManager) -> RedisResult<()> {
+    async fn hand_back_leftovers(&self, connection: &mut Commands) -> RedisResult<()> {
         let keys = &self.inner.keys;
         let nodes: Vec<String> = connection.zrange(&keys.nodes, 0, -1).await?;
         for node in nodes.iter().filter(|node| self.inner.node.is_gone_from_here(node)) {

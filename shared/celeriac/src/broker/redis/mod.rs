@@ -21,9 +21,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::redis_server::Commands;
 use async_trait::async_trait;
 use redis::RedisError;
-use redis::aio::ConnectionManager;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +73,7 @@ struct Inner {
     server: RedisServer,
     options: RedisBrokerOptions,
     keys: Keys,
-    connection: ConnectionManager,
+    connection: Commands,
     /// What this node holds, by tag: for renewals and to tell a task that it lost its message.
     held: Mutex<HashMap<Arc<str>, CancellationToken>>,
     /// Wakes the renewal of leases when a message is held after a time without any.
@@ -85,21 +85,17 @@ struct Inner {
 
 impl RedisBroker {
     /// A broker for the node `node`. Nothing is connected yet: the first command does that.
-    ///
-    /// # Errors
-    /// [`BrokerError`] when the server's address cannot be used.
-    pub fn new(server: RedisServer, node: &NodeId, options: RedisBrokerOptions) -> Result<Self, BrokerError> {
-        let connection = server.commands().map_err(unavailable("prepare its connection"))?;
-        Ok(Self(Arc::new(Inner {
+    pub fn new(server: RedisServer, node: &NodeId, options: RedisBrokerOptions) -> Self {
+        Self(Arc::new(Inner {
+            connection: server.commands(),
             server,
             keys: Keys::new(node.as_str(), &options),
             options,
-            connection,
             held: Mutex::default(),
             holding: Notify::new(),
             node: node.clone(),
             consumption: OnceLock::new(),
-        })))
+        }))
     }
 
     /// Asks the server whether it is there.
@@ -177,7 +173,7 @@ impl Broker for RedisBroker {
         &self,
         receipt: &Receipt,
         settlement: Settlement,
-        place: Option<OwnedSemaphorePermit>,
+        place: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Settled, BrokerError> {
         settle::settle(&self.0, receipt, settlement, place).await
     }

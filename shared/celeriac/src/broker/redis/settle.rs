@@ -18,7 +18,7 @@ use crate::results::{Meta, ResultRecord};
 const DELAY_GRACE: Duration = Duration::from_secs(30);
 
 static DELAY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("delay.lua")));
-static SETTLE: LazyLock<Script> =
+pub(super) static SETTLE: LazyLock<Script> =
     LazyLock::new(|| Script::new(&[STORE_SCRIPT, include_str!("settle.lua")].concat()));
 
 /// A message to put into a list: the list, the end (`L`, behind all others, or `R`), the payload.
@@ -31,12 +31,12 @@ enum Answer {
     Unread(Bytes),
 }
 
-/// Carries out a settlement. `place` is free as soon as the settlement is on its way.
+/// Carries out a settlement. A message that comes along takes `place`.
 pub(super) async fn settle(
     inner: &Arc<Inner>,
     receipt: &Receipt,
     settlement: Settlement,
-    place: Option<OwnedSemaphorePermit>,
+    place: &mut Option<OwnedSemaphorePermit>,
 ) -> Result<Settled, BrokerError> {
     let Settlement { disposition, mut result, publish } = settlement;
     // The same steps serve all dispositions: remove, push, store.
