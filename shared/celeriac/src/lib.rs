@@ -20,7 +20,7 @@ pub mod results;
 pub mod task;
 pub mod worker;
 
-pub use client::{Client, TaskCall};
+pub use client::{AsyncResult, Client, TaskCall};
 pub use exception::Exception;
 pub use outcome::Outcome;
 pub use worker::{Shutdown, Worker, WorkerParts};
