@@ -64,7 +64,7 @@ async fn what_a_crashed_node_of_the_memory_broker_held_is_delivered_again() -> a
     let broker = server.node("first");
     let mut first = Node::start(Arc::new(broker.clone()), &["q"], 2).await;
     for id in ["a", "b", "c"] {
-        broker.publish("q", &message(id, 0)).await?;
+        broker.publish("q", &message("q", id, 0)).await?;
     }
     let held = first.next().await?;
     first.next().await?;

@@ -76,12 +76,12 @@ pub(crate) fn acknowledge() -> Settlement {
     Disposition::Acknowledge.into()
 }
 
-/// A message of that id.
-pub(crate) fn message(id: &str, priority: u8) -> Envelope {
+/// A message of that id for that queue.
+pub(crate) fn message(queue: &str, id: &str, priority: u8) -> Envelope {
     let element = json!({
         "body": "[[1], {}, {}]", "content-encoding": "utf-8", "content-type": "application/json",
         "headers": {"task": "t", "id": id, "custom": [1, null]},
-        "properties": {"correlation_id": id, "delivery_info": {"exchange": "", "routing_key": "q"},
+        "properties": {"correlation_id": id, "delivery_info": {"exchange": "", "routing_key": queue},
                        "priority": priority, "delivery_tag": id},
     });
     Envelope::parse(element.to_string().as_bytes()).expect("an envelope")
@@ -110,9 +110,9 @@ pub(crate) async fn exercise(server: &dyn Server) -> anyhow::Result<()> {
 async fn delivered_as_published(server: &dyn Server) -> anyhow::Result<()> {
     let mut node = Node::on(server, &["plain"], 1).await?;
     // The node waits already, or will: nobody has to look again.
-    server.broker("client@test")?.publish("plain", &message("a", 0)).await?;
+    server.broker("client@test")?.publish("plain", &message("plain", "a", 0)).await?;
     let delivery = node.next().await?;
-    assert_eq!(Envelope::parse(&delivery.element)?, message("a", 0));
+    assert_eq!(Envelope::parse(&delivery.element)?, message("plain", "a", 0));
     assert_eq!(&*delivery.queue, "plain");
     assert_eq!(node.settle(&delivery, Disposition::Acknowledge).await?, Settled::Done);
     assert_eq!(node.settle(&delivery, Disposition::Acknowledge).await?, Settled::NotHeld);
@@ -123,7 +123,7 @@ async fn delivered_as_published(server: &dyn Server) -> anyhow::Result<()> {
 async fn in_order(server: &dyn Server) -> anyhow::Result<()> {
     let client = server.broker("client@test")?;
     for (id, priority) in [("9", 9), ("4", 4), ("0a", 0), ("3", 3), ("0b", 0), ("2", 2), ("6", 6)] {
-        client.publish("order", &message(id, priority)).await?;
+        client.publish("order", &message("order", id, priority)).await?;
     }
     // 0 to 2 are one step, and so on; in a step first come, first served.
     let mut node = Node::on(server, &["order"], 1).await?;
@@ -139,9 +139,9 @@ async fn in_order(server: &dyn Server) -> anyhow::Result<()> {
 async fn queues_in_turn(server: &dyn Server) -> anyhow::Result<()> {
     let client = server.broker("client@test")?;
     for (queue, id) in [("turn.a", "a1"), ("turn.a", "a2"), ("turn.a", "a3"), ("turn.b", "b1")] {
-        client.publish(queue, &message(id, 0)).await?;
+        client.publish(queue, &message(queue, id, 0)).await?;
     }
-    client.publish("turn.b", &message("urgent later", 3)).await?;
+    client.publish("turn.b", &message("turn.b", "urgent later", 3)).await?;
     let mut node = Node::on(server, &["turn.a", "turn.b"], 1).await?;
     for expected in ["a1", "b1", "a2", "a3", "urgent later"] {
         let delivery = node.next().await?;
@@ -156,7 +156,7 @@ async fn never_more_than_the_window(server: &dyn Server) -> anyhow::Result<()> {
     let client = server.broker("client@test")?;
     let mut node = Node::on(server, &["window"], 2).await?;
     for id in ["a", "b", "c"] {
-        client.publish("window", &message(id, 0)).await?;
+        client.publish("window", &message("window", id, 0)).await?;
     }
     let (first, _second) = (node.next().await?, node.next().await?);
     assert!(node.deliveries.try_recv().is_err(), "a third one");
@@ -171,12 +171,12 @@ async fn settled_in_one_step(server: &dyn Server) -> anyhow::Result<()> {
     let results = server.results()?;
     let mut node = Node::on(server, &["step"], 1).await?;
     assert_eq!(node.broker.results_place(), Some(results.place()));
-    node.broker.publish("step", &message("step.1", 0)).await?;
+    node.broker.publish("step", &message("step", "step.1", 0)).await?;
     let delivery = node.next().await?;
     let request = Request::decode(Envelope::parse(&delivery.element)?, &Default::default())?;
     let mut settlement = acknowledge();
     settlement.result = results.record(&request, &Outcome::Success(json!(7)), "node@test");
-    settlement.publish = vec![("step.next".into(), message("step.2", 5))];
+    settlement.publish = vec![("step.next".into(), message("step.next", "step.2", 5))];
     assert_eq!(node.settle(&delivery, settlement.clone()).await?, Settled::Done);
     assert_eq!(results.fetch("step.1").await?.map(|meta| meta.result), Some(json!(7)));
 
@@ -197,7 +197,7 @@ async fn settled_in_one_step(server: &dyn Server) -> anyhow::Result<()> {
 async fn requeued_behind_the_others(server: &dyn Server) -> anyhow::Result<()> {
     let client = server.broker("client@test")?;
     for (id, priority) in [("a", 5), ("b", 5), ("c", 9)] {
-        client.publish("requeue", &message(id, priority)).await?;
+        client.publish("requeue", &message("requeue", id, priority)).await?;
     }
     let mut node = Node::on(server, &["requeue"], 1).await?;
     let delivery = node.next().await?;
@@ -205,18 +205,21 @@ async fn requeued_behind_the_others(server: &dyn Server) -> anyhow::Result<()> {
     envelope.mark_redelivered(false);
     node.settle(&delivery, Disposition::Requeue(Box::new(envelope.clone()))).await?;
     drop(delivery);
-    assert_eq!(node.next_id().await?, "b");
-    assert_eq!(Envelope::parse(&node.next().await?.element)?, envelope);
-    assert_eq!(node.next_id().await?, "c");
+    let expected = [message("requeue", "b", 5), envelope, message("requeue", "c", 9)];
+    for expected in expected {
+        let delivery = node.next().await?;
+        assert_eq!(Envelope::parse(&delivery.element)?, expected);
+        node.settle(&delivery, Disposition::Acknowledge).await?;
+    }
     node.leave().await?;
     Ok(())
 }
 
 async fn delayed(server: &dyn Server) -> anyhow::Result<()> {
     let mut node = Node::on(server, &["delay"], 3).await?;
-    node.broker.publish("delay", &message("kept", 0)).await?;
+    node.broker.publish("delay", &message("delay", "kept", 0)).await?;
     let _kept = node.next().await?;
-    node.broker.publish("delay", &message("later", 0)).await?;
+    node.broker.publish("delay", &message("delay", "later", 0)).await?;
     let delivery = node.next().await?;
     let until = Utc::now() + TimeDelta::seconds(1);
     let delay = || Disposition::Delay { queue: "delay".into(), until };
@@ -224,7 +227,7 @@ async fn delayed(server: &dyn Server) -> anyhow::Result<()> {
     assert_eq!(node.settle(&delivery, delay()).await?, Settled::NotHeld);
     drop(delivery);
     let again = node.next().await?;
-    assert_eq!(Envelope::parse(&again.element)?, message("later", 0), "unchanged");
+    assert_eq!(Envelope::parse(&again.element)?, message("delay", "later", 0), "unchanged");
     assert_eq!(node.settle(&again, Disposition::Acknowledge).await?, Settled::Done);
     assert_eq!(node.leave().await?, 1);
     Ok(())
@@ -233,7 +236,7 @@ async fn delayed(server: &dyn Server) -> anyhow::Result<()> {
 async fn dead_letters(server: &dyn Server) -> anyhow::Result<()> {
     let mut node = Node::on(server, &["letters"], 2).await?;
     for id in ["dead", "broken"] {
-        node.broker.publish("letters", &message(id, 9)).await?;
+        node.broker.publish("letters", &message("letters", id, 9)).await?;
         let delivery = node.next().await?;
         let element = if id == "dead" { delivery.element.clone() } else { "\u{1}junk".into() };
         let exception = (id == "dead").then(|| "ValueError('x')".to_owned());
@@ -256,9 +259,9 @@ async fn dead_letters(server: &dyn Server) -> anyhow::Result<()> {
 
 async fn abandoned(server: &dyn Server) -> anyhow::Result<()> {
     let mut node = Node::on(server, &["abandon"], 2).await?;
-    node.broker.publish("abandon", &message("kept", 0)).await?;
+    node.broker.publish("abandon", &message("abandon", "kept", 0)).await?;
     let _kept = node.next().await?;
-    node.broker.publish("abandon", &message("a", 0)).await?;
+    node.broker.publish("abandon", &message("abandon", "a", 0)).await?;
     let delivery = node.next().await?;
     node.broker.abandon(&delivery.receipt);
     drop(delivery);
@@ -274,7 +277,7 @@ async fn handed_back_when_leaving(server: &dyn Server) -> anyhow::Result<()> {
     let client = server.broker("client@test")?;
     let mut first = Node::on(server, &["leave"], 2).await?;
     for id in ["a", "b", "c"] {
-        client.publish("leave", &message(id, 4)).await?;
+        client.publish("leave", &message("leave", id, 4)).await?;
     }
     let held = [first.next().await?, first.next().await?];
     assert_eq!(first.leave().await?, 2);
@@ -312,7 +315,7 @@ async fn each_to_one_node(server: &dyn Server) -> anyhow::Result<()> {
         }));
     }
     for number in 0..MESSAGES {
-        client.publish("shared", &message(&number.to_string(), 0)).await?;
+        client.publish("shared", &message("shared", &number.to_string(), 0)).await?;
     }
     let mut ids = std::collections::BTreeSet::new();
     for _ in 0..MESSAGES {
@@ -325,7 +328,7 @@ async fn each_to_one_node(server: &dyn Server) -> anyhow::Result<()> {
 
 async fn results(server: &dyn Server) -> anyhow::Result<()> {
     let results = server.results()?;
-    let request = |id: &str| Request::decode(message(id, 0), &Default::default());
+    let request = |id: &str| Request::decode(message("result", id, 0), &Default::default());
     let (kept, gone) = (request("result.kept")?, request("result.gone")?);
     assert!(results.fetch(&kept.id).await?.is_none());
 
