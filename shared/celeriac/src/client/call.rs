@@ -239,12 +239,24 @@ impl TaskCall {
         self
     }
 
+    /// As sent by the task of that id.
+    #[must_use]
+    pub fn parent_id(mut self, id: impl Into<String>) -> Self {
+        self.parent_id = Some(id.into());
+        self
+    }
+
+    /// In the workflow whose first task has that id.
+    #[must_use]
+    pub fn root_id(mut self, id: impl Into<String>) -> Self {
+        self.root_id = Some(id.into());
+        self
+    }
+
     /// Sent by a running task: part of its workflow.
     #[must_use]
-    pub fn child_of(mut self, context: &TaskContext) -> Self {
-        self.parent_id = Some(context.id().to_owned());
-        self.root_id = Some(context.root_id().to_owned());
-        self
+    pub fn child_of(self, context: &TaskContext) -> Self {
+        self.parent_id(context.id()).root_id(context.root_id())
     }
 
     /// Under this name in logs and events.

@@ -50,6 +50,21 @@ pub trait Task: Send + Sync + 'static {
 }
 
 /// How a task's messages and results are treated; Celery's task attributes of the same names.
+///
+/// ```
+/// use std::time::Duration;
+/// use celeriac::exception::Exception;
+/// use celeriac::task::TaskOptions;
+///
+/// let mut options = TaskOptions::default();
+/// options.autoretry_for = vec!["ConnectionError".into(), "shop.errors.Busy".into()];
+/// options.dont_autoretry_for = vec!["ConnectionRefusedError".into()];
+/// options.retry_backoff = Some(2);
+/// options.retry_jitter = false;
+/// assert!(options.retries_automatically(&Exception::builtin("ConnectionResetError", "reset by peer")));
+/// assert!(!options.retries_automatically(&Exception::builtin("ConnectionRefusedError", "nobody there")));
+/// assert_eq!(options.countdown(3), Duration::from_secs(16));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TaskOptions {

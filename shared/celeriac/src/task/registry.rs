@@ -11,6 +11,14 @@ use super::{Arguments, Task, TaskContext, TaskError, TaskOptions, TypedTask};
 /// Tasks by name. One task may answer to several names.
 ///
 /// Most tasks are functions with [typed parameters](TypedTask); what needs more is a [`Task`] of its own.
+///
+/// ```
+/// use celeriac::task::{Registry, TaskError, TypedTask};
+///
+/// let mut registry = Registry::new();
+/// registry.serve("tasks.double", TypedTask::new(["x"], async |x: i64| Ok::<_, TaskError>(2 * x)));
+/// assert!(registry.get("tasks.double").is_some());
+/// ```
 #[derive(Default, Clone)]
 pub struct Registry {
     tasks: HashMap<Arc<str>, Arc<dyn Task>>,
