@@ -1,8 +1,9 @@
 //! Sending tasks, to workers of either kind.
 //!
-//! Here: the client. `call`: what is sent, and the message it becomes; `result`: what comes of it.
+//! Here: the client. `call`: what is sent; `message`: the message it becomes; `result`: what comes of it.
 
 mod call;
+mod message;
 mod result;
 
 use std::sync::Arc;
