@@ -58,3 +58,26 @@ impl std::fmt::Debug for States {
         f.debug_struct("States").field("hostname", &self.hostname).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Envelope;
+    use crate::results::MemoryResults;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_run_that_does_not_count_any_more_tells_nothing() {
+        let results = MemoryResults::new();
+        let over = CancellationToken::new();
+        let states = States::new(Arc::new(results.clone()), "w@h".into(), over.clone());
+        let element = json!({"body": "[[], {}, {}]", "content-type": "application/json",
+                             "headers": {"task": "t", "id": "i"}, "properties": {}});
+        let envelope = Envelope::parse(element.to_string().as_bytes()).unwrap();
+        let request = Request::decode(envelope, &Default::default()).unwrap();
+        states.store(&request, "PROGRESS", &json!(1)).await.unwrap();
+        over.cancel();
+        states.store(&request, "PROGRESS", &json!(2)).await.unwrap();
+        assert_eq!(results.fetch("i").await.unwrap().map(|meta| meta.result), Some(json!(1)));
+    }
+}
