@@ -16,11 +16,12 @@ use celeriac::node::NodeId;
 use celeriac::pool::ThreadPool;
 use celeriac::redis_server::{RedisServer as Address, TlsOptions};
 use celeriac::results::{Meta, RedisResults, RedisResultsOptions};
-use celeriac::task::{Registry, TaskOptions};
+use celeriac::task::{Registry, TaskContext, TaskError, TaskOptions, TypedTask};
 use celeriac::{Client, Shutdown, TaskCall, Worker, WorkerParts};
 use redis::Commands;
 use serde_json::{Value, json};
 use system_tests::program::PATIENCE;
+use system_tests::python::Venv;
 use system_tests::servers::RedisServer;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -292,4 +293,95 @@ async fn what_cannot_be_settled_goes_back() -> anyhow::Result<()> {
     assert_eq!(envelope.header_text("task"), Some("abandoned"));
     assert!(envelope.is_redelivered());
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_is_not_acknowledged_is_a_dead_letter_with_its_result_stored() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let mut registry = Registry::new();
+    let fail = || std::future::ready(Err::<(), TaskError>(Exception::builtin("ValueError", "boom").into()));
+    // Too late at first; when it is delivered again, it ends in time.
+    let gate = Gate::new();
+    let again = gate.clone();
+    let timeout = move |context: TaskContext| {
+        let gate = again.clone();
+        async move {
+            if !context.is_redelivered() {
+                return Err(Exception::new("billiard.exceptions", "TimeLimitExceeded", vec![1.into()]).into());
+            }
+            gate.begun.add_permits(1);
+            gate.may_end.acquire().await?.forget();
+            Ok::<_, TaskError>("in time")
+        }
+    };
+    let reject = |options: &mut TaskOptions| options.acks_on_failure_or_timeout(false);
+    registry.serve("fail", TypedTask::new([], fail).options(reject));
+    registry.serve("timeout", TypedTask::new([], timeout).options(reject));
+    let mut engine = Engine::start(&redis, registry, None)?;
+
+    let id = engine.send("fail").await?;
+    assert_eq!(engine.outcome(&id).await?.status, "FAILURE");
+    let letter: String = engine.raw.lindex("dlq", 0)?;
+    let letter = celeriac::dead_letters::DeadLetter::read(letter);
+    assert_eq!((letter.id(), letter.exception()), (id.as_str(), Some("ValueError('boom')")));
+
+    // Back in its queue, where the next delivery finds it.
+    let id = engine.send("timeout").await?;
+    assert_eq!(engine.outcome(&id).await?.status, "FAILURE");
+    tokio::time::timeout(PATIENCE, gate.wait_begun()).await?;
+    gate.may_end.add_permits(1);
+    engine.stop().await?;
+    let mut raw = redis::Client::open(redis.url())?.get_connection()?;
+    let stored: String = raw.get(format!("celery-task-meta-{id}"))?;
+    assert_eq!(serde_json::from_str::<Value>(&stored)?["status"], "SUCCESS");
+    assert_eq!(raw.hlen::<_, usize>("unacked")?, 0);
+    assert_eq!(raw.llen::<_, usize>("dlq")?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_sees_progress_and_raises_the_classes_of_typed_tasks() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let (begun, may_end) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let mut registry = Registry::new();
+    let gates = (begun.clone(), may_end.clone());
+    let body = move |context: TaskContext, path: String, encoding: Option<String>| {
+        let (begun, may_end) = gates.clone();
+        async move {
+            context.update_state("PROGRESS", json!({"done": 1, "of": 2})).await?;
+            begun.add_permits(1);
+            may_end.acquire().await?.forget();
+            std::fs::read_to_string(path)?;
+            Ok::<_, TaskError>(encoding)
+        }
+    };
+    registry.serve("files.read", TypedTask::new(["path", "encoding"], body));
+    let engine = Engine::start(&redis, registry, None)?;
+    let snippet = r#"
+import sys
+from celery import Celery
+from celery.result import AsyncResult
+app = Celery("x", broker=sys.argv[1], backend=sys.argv[1])
+for id in sys.argv[2:]:
+    result = AsyncResult(id, app=app)
+    try:
+        print(result.state, result.info if result.state == "PROGRESS" else result.get(timeout=60))
+    except Exception as error:
+        print(type(error).__name__, error)
+"#;
+    let python = |id: &str| -> anyhow::Result<String> {
+        Ok(Venv::celery57()?.snippet(snippet).args([redis.url(), id.to_owned()]).output()?.stdout)
+    };
+    let call = TaskCall::new("files.read").queue("q").kwarg("path", "/no/such/file");
+    let result = engine.client.apply_async(call).await?;
+    begun.acquire().await?.forget();
+    assert_eq!(python(result.id())?.trim(), "PROGRESS {'done': 1, 'of': 2}");
+    may_end.add_permits(1);
+    engine.outcome(result.id()).await?;
+    assert_eq!(python(result.id())?.trim(), "FileNotFoundError No such file or directory (os error 2)");
+
+    let id = engine.send("files.read").await?;
+    engine.outcome(&id).await?;
+    assert_eq!(python(&id)?.trim(), "TypeError read() missing 1 required positional argument: 'path'");
+    engine.stop().await
 }

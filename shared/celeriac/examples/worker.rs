@@ -1,19 +1,32 @@
-//! A worker in a few lines: serves `tasks.add` on the queue `celery` until it is told to stop.
+//! A worker in a few lines: serves two tasks on the queue `celery` until it is told to stop.
 //!
 //!     cargo run -p celeriac --example worker -- redis://localhost:6379/0
 //!
-//! Then, in Python: `Celery(broker=URL, backend=URL).send_task("tasks.add", [2, 3]).get()`.
+//! Then `send.rs` beside this file, or in Python: `Celery(broker=URL, backend=URL).send_task("tasks.add", [2, 3]).get()`.
 
 use std::sync::Arc;
 
 use celeriac::broker::{RedisBroker, RedisBrokerOptions};
-use celeriac::message::AcceptContent;
 use celeriac::node::NodeId;
-use celeriac::pool::ThreadPool;
 use celeriac::redis_server::{RedisServer, TlsOptions};
 use celeriac::results::{RedisResults, RedisResultsOptions};
-use celeriac::task::{Registry, TaskOptions};
+use celeriac::task::{Registry, TaskContext, TaskError, TypedTask};
 use celeriac::{Shutdown, Worker, WorkerParts};
+use serde_json::json;
+
+async fn add(x: f64, y: f64) -> Result<f64, TaskError> {
+    Ok(x + y)
+}
+
+/// Works on a thread of its own, tells how far it is, and is tried again when a file cannot be read.
+fn count_words(context: TaskContext, paths: Vec<String>) -> Result<usize, TaskError> {
+    let mut words = 0;
+    for (done, path) in paths.iter().enumerate() {
+        context.update_state_blocking("PROGRESS", json!({"done": done, "of": paths.len()}))?;
+        words += std::fs::read_to_string(path)?.split_whitespace().count();
+    }
+    Ok(words)
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,24 +36,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let node = NodeId::new("example@localhost");
 
     let mut registry = Registry::new();
-    registry.register_fn("tasks.add", TaskOptions::default(), |_context, arguments| async move {
-        let x: f64 = arguments.required(0, "x")?;
-        let y: f64 = arguments.required(1, "y")?;
-        Ok((x + y).into())
-    });
+    registry.serve("tasks.add", TypedTask::new(["x", "y"], add));
+    registry.serve(
+        "tasks.count_words",
+        TypedTask::blocking(["paths"], count_words).options(|options| {
+            options.autoretry_for = vec!["OSError".into()];
+            options.retry_backoff = Some(1);
+        }),
+    );
 
-    let worker = Worker::new(WorkerParts {
-        broker: Arc::new(RedisBroker::new(server.clone(), &node, RedisBrokerOptions::default())),
-        results: Some(Arc::new(RedisResults::new(server, RedisResultsOptions::default()))),
-        pool: Arc::new(ThreadPool::new(4)),
-        registry,
-        hostname: node.name().to_owned(),
-        accept: AcceptContent::default(),
-        max_deliveries: Some(3),
-        fallback_queue: None,
-        prefetch_multiplier: 4,
-        shutdown: Shutdown::on_signals()?,
-    });
-    worker.run(&["celery".to_owned()]).await?;
+    let broker = RedisBroker::new(server.clone(), &node, RedisBrokerOptions::default());
+    let results = RedisResults::new(server, RedisResultsOptions::default());
+    let mut parts = WorkerParts::new(node.name(), Arc::new(broker), Some(Arc::new(results)), registry);
+    parts.shutdown = Shutdown::on_signals()?;
+    Worker::new(parts).run(&["celery".to_owned()]).await?;
     Ok(())
 }

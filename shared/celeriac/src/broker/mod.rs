@@ -2,6 +2,7 @@
 //!
 //! Leases, wake-ups, restores and dead letters are the broker's business; what a message means is not.
 
+mod memory;
 pub mod redis;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::message::Envelope;
 use crate::results::ResultRecord;
 
+pub use self::memory::{MemoryBroker, MemoryServer};
 pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions};
 
 /// A message broker, as one node sees it.

@@ -11,6 +11,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::compression::{Compression, CompressionError};
 use super::content::{JSON_CONTENT_TYPE, RAW_CONTENT_TYPE};
 use super::{Malformed, json as python_json, shown, typed};
 
@@ -197,6 +198,17 @@ impl Envelope {
         self.content_type = JSON_CONTENT_TYPE.into();
         self.headers.shift_remove("compression");
         self.properties.insert("body_encoding".into(), "base64".into());
+    }
+
+    /// Compresses the body of a message that was made here.
+    ///
+    /// # Errors
+    /// [`CompressionError`] when the method is only read here.
+    pub(crate) fn compress(&mut self, method: Compression) -> Result<(), CompressionError> {
+        let body = self.body_bytes().map(Cow::into_owned).unwrap_or_default();
+        self.body = BASE64.encode(method.compress(&body)?).into();
+        self.set_header("compression", method.mime());
+        Ok(())
     }
 
     /// Sets an entry of `delivery_info`; what else may stand there gives way to an object.

@@ -3,7 +3,14 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, Utc, Weekday};
+
+/// Python's `datetime.isoformat()` of a UTC time: microseconds only when there are any.
+pub(crate) fn isoformat(instant: DateTime<Utc>) -> String {
+    let precision =
+        if instant.timestamp_subsec_micros() == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+    instant.to_rfc3339_opts(precision, false)
+}
 
 /// An instant: a date and time with an offset or `Z`, or with neither (then it is in UTC).
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {

@@ -10,7 +10,7 @@
 pub mod compression;
 mod content;
 mod envelope;
-mod iso8601;
+pub(crate) mod iso8601;
 pub mod json;
 mod msgpack;
 mod protocol1;

@@ -1,15 +1,18 @@
 //! Where outcomes are stored for those who sent the tasks.
 
+mod memory;
 mod record;
 pub(crate) mod redis;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use crate::message::Request;
 use crate::outcome::Outcome;
 
+pub use self::memory::MemoryResults;
 pub use self::redis::{RedisResults, RedisResultsOptions};
 pub use record::{Meta, ResultRecord};
 
@@ -34,6 +37,12 @@ pub trait ResultBackend: Send + Sync {
     /// As [`Self::fetch`].
     async fn wait(&self, task_id: &str, timeout: Option<Duration>) -> Result<Option<Meta>, ResultError>;
 
+    /// Forgets what is stored of a task.
+    ///
+    /// # Errors
+    /// [`ResultError`] when the server cannot be reached.
+    async fn forget(&self, task_id: &str) -> Result<(), ResultError>;
+
     /// The server and database that hold the results, in the words of
     /// [`Broker::results_place`](crate::broker::Broker::results_place): where both are the same, a result and its
     /// acknowledgement are one transaction.
@@ -44,6 +53,9 @@ pub trait ResultBackend: Send + Sync {
 
     /// Makes the record that a task has started.
     fn record_started(&self, task_id: &str, hostname: &str) -> ResultRecord;
+
+    /// Makes the record of a state of the task's own while it runs.
+    fn record_state(&self, request: &Request, state: &str, meta: &Value, hostname: &str) -> ResultRecord;
 
     /// Makes the record for a message of which only the id is known.
     fn record_unreadable(&self, task_id: &str, outcome: &Outcome) -> Option<ResultRecord>;

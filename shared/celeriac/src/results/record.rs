@@ -1,10 +1,11 @@
 //! The meta JSON of a result (celery-wire.md 6.2): made from an outcome, and read back.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::exception::Exception;
 use crate::message::compression::{MAX_DECOMPRESSED, decompress_result};
+use crate::message::iso8601::isoformat;
 use crate::message::{Request, json as python_json};
 use crate::outcome::Outcome;
 
@@ -51,6 +52,20 @@ impl Recorder {
             // A retry is a child of the attempt before it, under the same id.
             meta.insert("children".into(), json!([[[request.id, null], null]]));
         }
+        Some(self.finish_request(meta, request, hostname))
+    }
+
+    /// The record of a state of the task's own: what it tells is the result until there is one (celery-wire.md 6.2).
+    pub(super) fn state(&self, request: &Request, state: &str, meta: &Value, hostname: &str) -> ResultRecord {
+        self.finish_request(fields(state, meta.clone(), None, None), request, hostname)
+    }
+
+    fn finish_request(
+        &self,
+        mut meta: Map<String, Value>,
+        request: &Request,
+        hostname: &str,
+    ) -> ResultRecord {
         for (key, header) in [("group_id", "group"), ("parent_id", "parent_id")] {
             if let Some(value) = request.header(header) {
                 meta.insert(key.into(), value.clone());
@@ -64,7 +79,7 @@ impl Recorder {
             meta.insert("retries".into(), request.retries.into());
             meta.insert("queue".into(), request.routing_key().into());
         }
-        Some(self.finish(meta, &request.id))
+        self.finish(meta, &request.id)
     }
 
     /// The record for a message that never became a request: its extended fields are null, as Celery leaves them
@@ -134,13 +149,6 @@ fn fields(
         ("children".to_owned(), json!([])),
         ("date_done".to_owned(), date_done.map(isoformat).into()),
     ])
-}
-
-/// Python's `datetime.isoformat()` of a UTC time: microseconds only when there are any.
-fn isoformat(instant: DateTime<Utc>) -> String {
-    let precision =
-        if instant.timestamp_subsec_micros() == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
-    instant.to_rfc3339_opts(precision, false)
 }
 
 /// A stored result, read back.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures_util::StreamExt;
 use redis::{RedisError, Script};
+use serde_json::Value;
 
 use super::record::Recorder;
 use super::{Meta, ResultBackend, ResultError, ResultRecord};
@@ -107,6 +108,14 @@ impl ResultBackend for RedisResults {
         }
     }
 
+    async fn forget(&self, task_id: &str) -> Result<(), ResultError> {
+        redis::cmd("DEL")
+            .arg(self.recorder.key(task_id))
+            .query_async(&mut self.connection.clone())
+            .await
+            .map_err(unavailable("forget a result"))
+    }
+
     fn place(&self) -> &str {
         self.server.place()
     }
@@ -121,6 +130,10 @@ impl ResultBackend for RedisResults {
 
     fn record_started(&self, task_id: &str, hostname: &str) -> ResultRecord {
         self.recorder.started(task_id, hostname)
+    }
+
+    fn record_state(&self, request: &Request, state: &str, meta: &Value, hostname: &str) -> ResultRecord {
+        self.recorder.state(request, state, meta, hostname)
     }
 }
 

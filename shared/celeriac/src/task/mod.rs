@@ -2,9 +2,21 @@
 //!
 //! How it is run (pools), what its end means for message and result (`worker::settle`) stand elsewhere.
 
+//!
+//! - `typed`: functions as tasks; `parameters` and `keywords`: how a call's arguments become theirs.
+//! - `context`: what a running task knows and may tell; `states`: where what it tells is stored.
+//! - `retry`, `rate_limit`: options that are more than a value.
+
 mod context;
+mod keywords;
+mod parameters;
 mod rate_limit;
 mod registry;
+mod retry;
+mod states;
+#[cfg(test)]
+mod tests;
+mod typed;
 
 use std::time::Duration;
 
@@ -15,8 +27,12 @@ use serde_json::{Map, Value};
 use crate::exception::Exception;
 
 pub use context::TaskContext;
+pub use keywords::Keywords;
+pub use parameters::{Call, Parameter, Parameters};
 pub use rate_limit::{InvalidRate, RateLimit};
 pub use registry::Registry;
+pub(crate) use states::States;
+pub use typed::{Async, Blocking, Function, TypedTask};
 
 /// A task that this worker serves.
 #[async_trait]
@@ -34,6 +50,21 @@ pub trait Task: Send + Sync + 'static {
 }
 
 /// How a task's messages and results are treated; Celery's task attributes of the same names.
+///
+/// ```
+/// use std::time::Duration;
+/// use celeriac::exception::Exception;
+/// use celeriac::task::TaskOptions;
+///
+/// let mut options = TaskOptions::default();
+/// options.autoretry_for = vec!["ConnectionError".into(), "shop.errors.Busy".into()];
+/// options.dont_autoretry_for = vec!["ConnectionRefusedError".into()];
+/// options.retry_backoff = Some(2);
+/// options.retry_jitter = false;
+/// assert!(options.retries_automatically(&Exception::builtin("ConnectionResetError", "reset by peer")));
+/// assert!(!options.retries_automatically(&Exception::builtin("ConnectionRefusedError", "nobody there")));
+/// assert_eq!(options.countdown(3), Duration::from_secs(16));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TaskOptions {
@@ -50,6 +81,27 @@ pub struct TaskOptions {
     /// How often it may start on this worker; what comes sooner waits, held and unacknowledged. Default: as often as it
     /// comes.
     pub rate_limit: Option<RateLimit>,
+
+    /// Classes of exceptions after which the task is tried again by itself, as [`Exception::is_a`] names them. Default: none.
+    pub autoretry_for: Vec<String>,
+    /// Classes of exceptions that are no reason for it, whatever `autoretry_for` says. Default: none.
+    pub dont_autoretry_for: Vec<String>,
+    /// Automatic retries wait this many seconds, then twice that, and so on; `None`: `default_retry_delay` each time.
+    /// Celery's `True` is 1. Default: `None`.
+    pub retry_backoff: Option<u32>,
+    /// The longest pause of the backoff. Default: 600 s.
+    pub retry_backoff_max: Duration,
+    /// Draw each pause of the backoff from nothing up to itself, so that what failed together is not tried together again.
+    /// Default: true.
+    pub retry_jitter: bool,
+    /// The pause before a retry that asks for no other. Default: 180 s.
+    pub default_retry_delay: Duration,
+    /// Acknowledge the message of a task that failed, if it is acknowledged late at all. If not, the message is rejected: it
+    /// becomes a dead letter. Default: true.
+    pub acks_on_failure: bool,
+    /// Acknowledge the message of a task that its hard time limit has ended, if it is acknowledged late at all. If not, it
+    /// goes back to its queue, the failure stored all the same. Default: true.
+    pub acks_on_timeout: bool,
 }
 
 impl Default for TaskOptions {
@@ -61,6 +113,15 @@ impl Default for TaskOptions {
             track_started: false,
             max_retries: Some(3),
             rate_limit: None,
+
+            autoretry_for: Vec::new(),
+            dont_autoretry_for: Vec::new(),
+            retry_backoff: None,
+            retry_backoff_max: Duration::from_secs(600),
+            retry_jitter: true,
+            default_retry_delay: Duration::from_secs(180),
+            acks_on_failure: true,
+            acks_on_timeout: true,
         }
     }
 }
@@ -92,6 +153,21 @@ pub enum TaskError {
 impl From<Exception> for TaskError {
     fn from(exception: Exception) -> Self {
         Self::Failure(exception)
+    }
+}
+
+/// So that `?` fails the task with what went wrong, as [`Exception::of`] translates it.
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for TaskError {
+    fn from(error: E) -> Self {
+        Self::Failure(Exception::of(&error))
+    }
+}
+
+impl TaskError {
+    /// The failure of an error that `?` does not convert: `.map_err(TaskError::of)` takes `anyhow` errors, boxed ones, and
+    /// plain texts.
+    pub fn of(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Failure(Exception::of(error.into().as_ref()))
     }
 }
 
@@ -129,7 +205,7 @@ impl Arguments {
 }
 
 #[cfg(test)]
-mod tests {
+mod argument_tests {
     use super::*;
     use serde_json::json;
 

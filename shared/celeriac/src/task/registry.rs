@@ -4,12 +4,21 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{Arguments, Task, TaskContext, TaskError, TaskOptions};
+use super::{Arguments, Task, TaskContext, TaskError, TaskOptions, TypedTask};
 
 /// Tasks by name. One task may answer to several names.
+///
+/// Most tasks are functions with [typed parameters](TypedTask); what needs more is a [`Task`] of its own.
+///
+/// ```
+/// use celeriac::task::{Registry, TaskError, TypedTask};
+///
+/// let mut registry = Registry::new();
+/// registry.serve("tasks.double", TypedTask::new(["x"], async |x: i64| Ok::<_, TaskError>(2 * x)));
+/// assert!(registry.get("tasks.double").is_some());
+/// ```
 #[derive(Default, Clone)]
 pub struct Registry {
     tasks: HashMap<Arc<str>, Arc<dyn Task>>,
@@ -26,13 +35,18 @@ impl Registry {
         self.tasks.insert(name.into(), task);
     }
 
-    /// Serves an async function under `name`.
+    /// Serves `task` under `name` alone; see [`Self::register`].
+    pub fn serve(&mut self, name: &str, task: impl Task) {
+        self.register(name, Arc::new(task));
+    }
+
+    /// Serves an async function that reads its arguments itself under `name`.
     pub fn register_fn<F, R>(&mut self, name: &str, options: TaskOptions, body: F)
     where
         F: Fn(TaskContext, Arguments) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Value, TaskError>> + Send + 'static,
     {
-        self.register(name, Arc::new(FunctionTask { options, body }));
+        self.serve(name, TypedTask::new([], body).options(|defaults| *defaults = options));
     }
 
     /// The task of that name.
@@ -51,25 +65,5 @@ impl Registry {
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.names()).finish()
-    }
-}
-
-struct FunctionTask<F> {
-    options: TaskOptions,
-    body: F,
-}
-
-#[async_trait]
-impl<F, R> Task for FunctionTask<F>
-where
-    F: Fn(TaskContext, Arguments) -> R + Send + Sync + 'static,
-    R: Future<Output = Result<Value, TaskError>> + Send + 'static,
-{
-    async fn run(&self, context: TaskContext, arguments: Arguments) -> Result<Value, TaskError> {
-        (self.body)(context, arguments).await
-    }
-
-    fn options(&self) -> TaskOptions {
-        self.options.clone()
     }
 }

@@ -7,6 +7,8 @@ mod pace;
 mod settle;
 mod shutdown;
 mod strategy;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::future::{Future, poll_fn};
@@ -18,6 +20,7 @@ use std::time::Instant;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -25,9 +28,9 @@ use crate::backoff::Backoff;
 use crate::broker::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
 use crate::message::{AcceptContent, Envelope, Malformed, Request};
 use crate::outcome::Outcome;
-use crate::pool::{Job, Pool, Slot};
+use crate::pool::{Job, Pool, Slot, ThreadPool};
 use crate::results::{ResultBackend, ResultRecord};
-use crate::task::{Arguments, Registry, Task, TaskContext, TaskOptions};
+use crate::task::{Arguments, Registry, States, Task, TaskContext, TaskOptions};
 use pace::Pace;
 use strategy::Decision;
 use turn::{Turn, Turns};
@@ -81,6 +84,30 @@ pub struct WorkerParts {
     pub prefetch_multiplier: usize,
     /// Who asks it to stop.
     pub shutdown: Shutdown,
+}
+
+impl WorkerParts {
+    /// A worker of that node name, `name@host`, with everything else as usual: four tasks at a time on the runtime's threads,
+    /// Celery's `accept_content` and prefetch multiplier, three deliveries at most, nobody who asks it to stop.
+    pub fn new(
+        hostname: impl Into<String>,
+        broker: Arc<dyn Broker>,
+        results: Option<Arc<dyn ResultBackend>>,
+        registry: Registry,
+    ) -> Self {
+        Self {
+            broker,
+            results,
+            pool: Arc::new(ThreadPool::new(4)),
+            registry,
+            hostname: hostname.into(),
+            accept: AcceptContent::default(),
+            max_deliveries: Some(3),
+            fallback_queue: None,
+            prefetch_multiplier: 4,
+            shutdown: Shutdown::new(),
+        }
+    }
 }
 
 impl std::fmt::Debug for WorkerParts {
@@ -239,9 +266,11 @@ impl Worker {
         }
         let permit = options.acks_late.then_some(permit);
         let cancellation = receipt.lost.child_token();
+        let states = self.states(&request, &options, &cancellation);
         let job = Job {
             task,
-            context: TaskContext::new(request.clone(), self.hostname.clone(), cancellation.clone()),
+            context: TaskContext::new(request.clone(), self.hostname.clone(), cancellation.clone())
+                .with(&options, states.clone()),
             arguments: Arguments { args: request.args.clone(), kwargs: request.kwargs.clone() },
         };
         let started = Instant::now();
@@ -252,6 +281,10 @@ impl Worker {
                 return;
             }
         };
+        if let Some(states) = states {
+            states.end().await;
+        }
+        let outcome = settle::retry_automatically(outcome, request.retries, &options);
         let outcome = settle::limit_retries(outcome, request.retries, &options);
         log_outcome(&request, &outcome, started);
         if options.acks_late {
@@ -260,6 +293,12 @@ impl Worker {
             let outcome = settle::after_acknowledgement(outcome);
             self.end_acknowledged(self.settlement(&request, &outcome, &options), &receipt).await;
         }
+    }
+
+    /// Where the task's own states are stored, if anybody wants results of it.
+    fn states(&self, request: &Request, options: &TaskOptions, over: &CancellationToken) -> Option<States> {
+        let results = self.results.clone().filter(|_| settle::wants_results(request, options))?;
+        Some(States::new(results, self.hostname.clone(), over.clone()))
     }
 
     /// What happens just before a task runs. Answers whether it may: a message that is acknowledged early must be ours.

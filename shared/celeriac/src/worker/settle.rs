@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use crate::broker::{Disposition, Settlement};
 use crate::exception::Exception;
+use crate::message::iso8601::isoformat;
 use crate::message::{Malformed, Request, Treatment};
 use crate::outcome::Outcome;
 use crate::results::{ResultBackend, ResultRecord};
@@ -22,14 +23,7 @@ pub(super) fn settlement(
     hostname: &str,
     now: DateTime<Utc>,
 ) -> Settlement {
-    let mut settlement = Settlement::from(match outcome {
-        Outcome::Reject { requeue: true, .. } => {
-            let mut envelope = request.envelope.clone();
-            envelope.mark_redelivered(false);
-            Disposition::Requeue(Box::new(envelope))
-        }
-        _ => Disposition::Acknowledge,
-    });
+    let mut settlement = Settlement::from(disposition(request, outcome, options));
     if let Outcome::Retry { delay, .. } = outcome {
         let queue = request.routing_key().unwrap_or_default().to_owned();
         settlement.publish.push((queue, request.retry(now, *delay)));
@@ -38,6 +32,28 @@ pub(super) fn settlement(
         settlement.result = results.and_then(|results| results.record(request, outcome, hostname));
     }
     settlement
+}
+
+fn disposition(request: &Request, outcome: &Outcome, options: &TaskOptions) -> Disposition {
+    let requeue = |counted| {
+        let mut envelope = request.envelope.clone();
+        envelope.mark_redelivered(counted);
+        Disposition::Requeue(Box::new(envelope))
+    };
+    match outcome {
+        Outcome::Reject { requeue: true, .. } => requeue(false),
+        // Counted, so that a task which always takes too long does not go round for ever.
+        Outcome::Failure(failure) if failure.is_hard_timeout() && !options.acks_on_timeout => requeue(true),
+        // A rejected message is the broker's dead letter, as in RabbitMQ.
+        Outcome::Failure(failure) if !failure.is_hard_timeout() && !options.acks_on_failure => {
+            Disposition::DeadLetter {
+                element: request.envelope.to_bytes().into(),
+                reason: "the task failed, and its failures are not acknowledged".into(),
+                exception: Some(failure.to_string()),
+            }
+        }
+        _ => Disposition::Acknowledge,
+    }
 }
 
 fn wants_result(request: &Request, outcome: &Outcome, options: &TaskOptions) -> bool {
@@ -55,6 +71,16 @@ pub(super) fn wants_results(request: &Request, options: &TaskOptions) -> bool {
 pub(super) fn after_acknowledgement(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Reject { reason, requeue: true } => Outcome::Reject { reason, requeue: false },
+        outcome => outcome,
+    }
+}
+
+/// The outcome of a failure that the task's options want tried again: a retry, for as often as may be.
+pub(super) fn retry_automatically(outcome: Outcome, retries: u32, options: &TaskOptions) -> Outcome {
+    match outcome {
+        Outcome::Failure(cause) if options.retries_automatically(&cause) => {
+            Outcome::Retry { delay: options.countdown(retries), cause }
+        }
         outcome => outcome,
     }
 }
@@ -136,7 +162,7 @@ impl Request {
             .ok()
             .filter(|delay| !delay.is_zero())
             .and_then(|delay| now.checked_add_signed(delay))
-            .map(|eta| Value::from(eta.to_rfc3339_opts(SecondsFormat::Micros, false)));
+            .map(|eta| Value::from(isoformat(eta)));
         envelope.set_header("eta", eta.unwrap_or_default());
         envelope
     }
@@ -184,6 +210,54 @@ mod tests {
         let options = TaskOptions { max_retries: Some(2), ..TaskOptions::default() };
         assert_eq!(limit_retries(retry.clone(), 1, &options), retry);
         assert_eq!(limit_retries(retry, 2, &options).state(), "FAILURE");
+    }
+
+    #[test]
+    fn what_is_not_acknowledged() {
+        let timeout = Exception::new("billiard.exceptions", "TimeLimitExceeded", vec![5.into()]);
+        let failure = Exception::builtin("ValueError", "boom");
+        let mut options = TaskOptions::default();
+        let ends = |failure: &Exception, options: &TaskOptions| {
+            let outcome = Outcome::Failure(failure.clone());
+            settlement(&request(json!({})), &outcome, options, None, "w", Utc::now()).disposition
+        };
+        assert_eq!(ends(&failure, &options), Disposition::Acknowledge);
+        assert_eq!(ends(&timeout, &options), Disposition::Acknowledge);
+
+        options.acks_on_failure_or_timeout(false);
+        let Disposition::Requeue(envelope) = ends(&timeout, &options) else { unreachable!("requeued") };
+        assert!(envelope.is_redelivered());
+        assert_eq!(envelope.earlier_deliveries(), 1);
+        let Disposition::DeadLetter { exception, .. } = ends(&failure, &options) else {
+            unreachable!("rejected")
+        };
+        assert_eq!(exception.as_deref(), Some("ValueError('boom')"));
+
+        // Each has a setting of its own.
+        options.acks_on_timeout = true;
+        assert_eq!(ends(&timeout, &options), Disposition::Acknowledge);
+        options.acks_on_failure = true;
+        options.acks_on_timeout = false;
+        assert_eq!(ends(&failure, &options), Disposition::Acknowledge);
+    }
+
+    #[test]
+    fn an_automatic_retry_ends_with_the_failure() {
+        let options = TaskOptions {
+            autoretry_for: vec!["OSError".into()],
+            default_retry_delay: Duration::from_secs(7),
+            max_retries: Some(2),
+            ..TaskOptions::default()
+        };
+        let after = |class: &str, retries| {
+            let failure = Outcome::Failure(Exception::builtin(class, "x"));
+            limit_retries(retry_automatically(failure, retries, &options), retries, &options)
+        };
+        let cause = Exception::builtin("TimeoutError", "x");
+        let retry = Outcome::Retry { delay: Duration::from_secs(7), cause: cause.clone() };
+        assert_eq!(after("TimeoutError", 1), retry);
+        assert_eq!(after("TimeoutError", 2), Outcome::Failure(cause));
+        assert_eq!(after("ValueError", 0).state(), "FAILURE");
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! Failures as Python's result readers know them.
+//! Failures as Python's result readers know them. Here: the value and its way through a result. `python`: which of
+//! Python's classes is under which other; `rust`: which of them a Rust error becomes.
+
+mod python;
+mod rust;
 
 use serde_json::{Value, json};
 
@@ -18,7 +22,11 @@ pub struct Exception {
 }
 
 impl Exception {
-    fn new(module: &str, class: &str, args: Vec<Value>) -> Self {
+    /// An exception of any class, for example one of the application's own:
+    /// `Exception::new("shop.errors", "OutOfStock", vec!["sku-7".into(), 0.into()])`. A reader that has not loaded the module
+    /// raises a class of the same name made for the purpose (celery-wire.md 6.2), so that nothing is lost but `except` by
+    /// class.
+    pub fn new(module: &str, class: &str, args: Vec<Value>) -> Self {
         Self { class: class.into(), module: module.into(), args, traceback: None }
     }
 
@@ -47,6 +55,11 @@ impl Exception {
         Self::new("billiard.exceptions", "WorkerLostError", vec![Value::String(message.into())])
     }
 
+    /// What the task returned cannot be written as JSON.
+    pub fn not_serializable(message: impl Into<String>) -> Self {
+        Self::new("kombu.exceptions", "EncodeError", vec![Value::String(message.into())])
+    }
+
     /// The task asked to be rejected.
     pub fn reject(reason: impl Into<String>, requeue: bool) -> Self {
         Self::new("celery.exceptions", "Reject", vec![Value::String(reason.into()), requeue.into()])
@@ -57,6 +70,25 @@ impl Exception {
     pub fn with_traceback(mut self, traceback: impl Into<String>) -> Self {
         self.traceback = Some(traceback.into());
         self
+    }
+
+    /// Whether Python's `except class` would catch it. The class is named alone (`ConnectionError`) or with its module
+    /// (`shop.errors.OutOfStock`). Python's built-in classes catch those under them, `OSError` for example every
+    /// `ConnectionResetError`; of other classes only the name and `Exception` are known.
+    pub fn is_a(&self, class: &str) -> bool {
+        python::is_a(&self.module, &self.class, class)
+    }
+
+    /// Whether it was not raised by the task's body: its process was lost, or ended at the hard time limit.
+    pub(crate) fn is_from_outside(&self) -> bool {
+        self.module == "billiard.exceptions"
+            && matches!(self.class.as_str(), "WorkerLostError" | "Terminated")
+            || self.is_hard_timeout()
+    }
+
+    /// Whether the hard time limit has ended the task.
+    pub(crate) fn is_hard_timeout(&self) -> bool {
+        self.module == "billiard.exceptions" && self.class == "TimeLimitExceeded"
     }
 
     /// The object that a result holds.
