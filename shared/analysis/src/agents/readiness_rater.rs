@@ -2,11 +2,13 @@
 //! schema health.
 //!
 //! Columns are measured in parallel ([`field`]); what lowers confidence without changing the score is in
-//! [`deductions`], rows are listed in [`rows`], texts are in [`findings`].
+//! [`deductions`], rows are listed in [`rows`], texts are in [`findings`] and
+//! [`recommendations`].
 
 mod deductions;
 mod field;
 mod findings;
+mod recommendations;
 mod rows;
 
 use polars_core::runtime::RAYON;
