@@ -1,10 +1,20 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
+mod governance_checker;
+mod readiness_rater;
+mod test_coverage;
+#[cfg(test)]
+mod testing;
 mod unified_profiler;
 
 use crate::agent::Agent;
 
-static AGENTS: &[&dyn Agent] = &[&unified_profiler::UnifiedProfiler];
+static AGENTS: &[&dyn Agent] = &[
+    &unified_profiler::UnifiedProfiler,
+    &readiness_rater::ReadinessRater,
+    &governance_checker::GovernanceChecker,
+    &test_coverage::TestCoverage,
+];
 
 /// Every agent of this build.
 pub fn all() -> &'static [&'static dyn Agent] {

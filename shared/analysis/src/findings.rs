@@ -1,12 +1,16 @@
 //! What agents find: alerts, issues, recommendations, summary items and row-level issues, with the element
 //! shapes of report.md 4. Texts are written by the agents; nothing here decides what is worth reporting.
 
+mod new;
+
 use std::borrow::Cow;
 
 use hashbrown::HashSet;
 use indexmap::{IndexMap, IndexSet};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+
+pub use new::{first_names, number};
 
 /// Most row-level issues that an agent or a report lists.
 pub const ROW_ISSUE_CAP: usize = 1000;
@@ -165,11 +169,24 @@ impl IssueSummary {
         summary
     }
 
+    /// As readiness-rater counts: always exactly the severities `critical`, `warning` and `info`, other severities
+    /// left out; columns ascending.
+    pub fn of_three_severities(issues: &[RowIssue]) -> Self {
+        let mut summary = Self::counted(issues.iter(), three_severities(), false);
+        summary.affected_columns.sort_unstable();
+        summary
+    }
+
+    /// The same counts, with a word that is no column's name taken out of the columns.
+    pub fn without_column(mut self, name: &str) -> Self {
+        self.affected_columns.retain(|column| column != name);
+        self
+    }
+
     /// As the report counts (report.md 3): always exactly the severities `critical`, `warning` and `info`, other
     /// severities left out; columns in order of first appearance, without empty names and `global`.
     pub fn of_report<'a>(issues: impl Iterator<Item = &'a RowIssue>) -> Self {
-        let severities = ["critical", "warning", "info"].map(|severity| (severity.to_owned(), 0));
-        let mut summary = Self::counted(issues, IndexMap::from(severities), false);
+        let mut summary = Self::counted(issues, three_severities(), false);
         summary.affected_columns.retain(|column| !column.is_empty() && column != "global");
         summary
     }
@@ -193,6 +210,10 @@ impl IssueSummary {
         summary.affected_columns = columns.into_iter().map(str::to_owned).collect();
         summary
     }
+}
+
+fn three_severities() -> IndexMap<String, u64> {
+    ["critical", "warning", "info"].into_iter().map(|severity| (severity.to_owned(), 0)).collect()
 }
 
 fn count(counts: &mut IndexMap<String, u64>, key: &str, may_add: bool) {
@@ -259,6 +280,18 @@ mod tests {
             serde_json::to_string(&summary).unwrap(),
             r#"{"total_issues":3,"by_type":{"null":2,"outlier":1},"by_severity":{"warning":2,"high":1},"affected_rows":1,"affected_columns":["a","b"]}"#
         );
+    }
+
+    #[test]
+    fn one_agent_counts_three_severities_and_another_hides_a_column() {
+        let issues =
+            [issue(Some(1), "b", "null", Severity::High), issue(Some(1), "N/A", "null", Severity::Warning)];
+        let summary = serde_json::to_value(IssueSummary::of_three_severities(&issues)).unwrap();
+        assert_eq!(summary["by_severity"], serde_json::json!({"critical": 0, "warning": 1, "info": 0}));
+        assert_eq!(summary["affected_columns"], serde_json::json!(["N/A", "b"]));
+        let summary = IssueSummary::of_what_occurs(&issues).without_column("N/A");
+        assert_eq!(summary.affected_columns, ["b"]);
+        assert_eq!(summary.total_issues, 2);
     }
 
     #[test]

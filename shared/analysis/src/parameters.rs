@@ -3,6 +3,8 @@
 //! The rules are those of the profile tool (`_common-profile-my-data.md` 1 and C3): presence beats default, numeric
 //! text counts as a number, anything else is an error that names the parameter.
 
+mod literal;
+
 use serde_json::{Map, Number, Value};
 
 use crate::agent::AgentError;
@@ -94,6 +96,48 @@ impl<'a> Parameters<'a> {
         Ok(flag)
     }
 
+    /// A list of texts, without noting it; `None` when the key is absent. A text counts: as a JSON list or a literal
+    /// in single quotes, else as a list of itself; blank text is an empty list.
+    ///
+    /// # Errors
+    /// [`AgentError::Parameter`] for null and for anything else.
+    pub fn texts(&self, key: &str) -> Result<Option<Vec<String>>, AgentError> {
+        let list = match self.raw(key) {
+            None => return Ok(None),
+            Some(Value::Array(list)) => list.clone(),
+            Some(Value::String(text)) if text.trim().is_empty() => Vec::new(),
+            Some(Value::String(text)) => match literal::read(text) {
+                Some(Value::Array(list)) => list,
+                _ => vec![Value::from(text.as_str())],
+            },
+            Some(value) => return Err(refused(key, value, "a list of texts is needed")),
+        };
+        let text = |value: Value| match value {
+            Value::String(text) => Ok(text),
+            other => Err(refused(key, &other, "a list of texts only is needed")),
+        };
+        list.into_iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// An object, without noting it; `None` when the key is absent. A text counts: as JSON or a literal in single
+    /// quotes.
+    ///
+    /// # Errors
+    /// [`AgentError::Parameter`] for null and for anything else.
+    pub fn object(&self, key: &str) -> Result<Option<Map<String, Value>>, AgentError> {
+        let object = match self.raw(key) {
+            None => return Ok(None),
+            Some(Value::Object(object)) => Some(object.clone()),
+            Some(Value::String(text)) => match literal::read(text) {
+                Some(Value::Object(object)) => Some(object),
+                _ => None,
+            },
+            Some(_) => None,
+        };
+        let value = self.raw(key).unwrap_or(&Value::Null);
+        object.map(Some).ok_or_else(|| refused(key, value, "an object is needed, as such or as text"))
+    }
+
     /// Notes one parameter for the echoes: its default and the value in force.
     pub fn note(&mut self, key: &str, default: Value, in_force: Value) {
         self.defaults.insert(key.to_owned(), default);
@@ -171,6 +215,32 @@ mod tests {
         assert!(!parameters.flag("b", true).unwrap());
         assert!(parameters.flag("c", true).is_err());
         assert!(parameters.flag("absent", true).unwrap());
+    }
+
+    #[test]
+    fn lists_and_objects_may_be_texts() {
+        let value = json!({
+            "list": ["a", "b"], "json": "[\"a\", \"b\"]", "literal": "['a', \"b\"]", "single": "a, b", "number": "5",
+            "blank": " ", "null": null, "mixed": ["a", 1], "object": {"a": 1}, "object_text": "{'a': 1}", "broken": "{a: 1}"
+        });
+        let parameters = Parameters::new("x", &value).unwrap();
+        for key in ["list", "json", "literal"] {
+            assert_eq!(parameters.texts(key).unwrap().unwrap(), ["a", "b"], "{key}");
+        }
+        assert_eq!(parameters.texts("single").unwrap().unwrap(), ["a, b"]);
+        assert_eq!(parameters.texts("number").unwrap().unwrap(), ["5"]);
+        assert!(parameters.texts("blank").unwrap().unwrap().is_empty());
+        assert_eq!(parameters.texts("absent").unwrap(), None);
+        for key in ["null", "mixed", "object"] {
+            assert!(parameters.texts(key).unwrap_err().to_string().contains(key), "{key}");
+        }
+        for key in ["object", "object_text"] {
+            assert_eq!(parameters.object(key).unwrap().unwrap()["a"], 1, "{key}");
+        }
+        assert_eq!(parameters.object("absent").unwrap(), None);
+        for key in ["null", "list", "broken", "literal"] {
+            assert!(parameters.object(key).is_err(), "{key}");
+        }
     }
 
     #[test]

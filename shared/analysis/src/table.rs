@@ -1,14 +1,17 @@
 //! An input as columns, read once and shared by the agents of a task.
 //!
 //! [`Table::read_csv`] reads the dialect of `_common-profile-my-data.md` 2; [`Column`] holds the cells and
-//! computes facts (distinct values, sorted values, moments, text lengths) on demand, once. Which figures an agent
+//! computes facts (distinct values, sorted values, moments, text lengths) on demand, once; facts of whole rows
+//! (nulls, repeated rows) are in [`rows`]. Which figures an agent
 //! makes of them is not decided here.
 
 mod column;
 mod distinct;
 mod read;
+mod rows;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -25,6 +28,8 @@ pub struct Table {
     height: usize,
     columns: Vec<Column>,
     positions: HashMap<String, usize>,
+    row_nulls: OnceLock<Vec<u32>>,
+    repeated_rows: OnceLock<Vec<u32>>,
 }
 
 impl Table {
@@ -47,7 +52,14 @@ impl Table {
             .enumerate()
             .map(|(position, column)| (column.name().to_owned(), position))
             .collect();
-        Self { name: name.to_owned(), height, columns, positions }
+        Self {
+            name: name.to_owned(),
+            height,
+            columns,
+            positions,
+            row_nulls: OnceLock::new(),
+            repeated_rows: OnceLock::new(),
+        }
     }
 
     /// Name of the file that was read.

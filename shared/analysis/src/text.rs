@@ -104,6 +104,12 @@ pub fn looks_numeric(text: &str) -> bool {
     }
 }
 
+/// A text as a float, as the data engine casts it: `1`, `.5`, `5.`, `+5`, `1e5`, `nan`, `inf`; `None` for anything
+/// else, white space around it included (`_common-profile-my-data.md` 3).
+pub fn to_float(text: &str) -> Option<f64> {
+    fast_float2::parse(text).ok()
+}
+
 /// `1 column`, `2 columns`.
 pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
@@ -162,6 +168,18 @@ mod tests {
         }
         for text in ["", "-", ".5", "1.", "--1", "1.2.3", " 1", "1 ", "+1", "1e5", "٣", "1-2"] {
             assert!(!looks_numeric(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_casts_to_a_float() {
+        for text in
+            ["1", "1.5", ".5", "5.", "-.5", "+5", "1e5", "NaN", "nan", "inf", "-inf", "Infinity", "1e400"]
+        {
+            assert!(to_float(text).is_some(), "{text}");
+        }
+        for text in ["", "-", "1-2", "--5", "1.2.3", " 5", "5 ", "1_000", "0x10", "٣", "1e", "."] {
+            assert!(to_float(text).is_none(), "{text}");
         }
     }
 

@@ -210,6 +210,11 @@ impl Column {
         self.distinct.get_or_init(|| Distinct::of(&self.cells))
     }
 
+    /// The distinct values, if somebody has asked for them before.
+    pub(super) fn known_distinct(&self) -> Option<&Distinct> {
+        self.distinct.get()
+    }
+
     /// The values in ascending order; `None` unless the column is an integer or float column.
     pub fn ranking(&self) -> Option<&Ranking> {
         self.ranking.get_or_init(|| self.rank()).as_ref()

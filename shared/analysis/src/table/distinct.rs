@@ -51,6 +51,24 @@ impl Distinct {
         self.groups.len() + usize::from(self.null.is_some())
     }
 
+    /// Number of rows whose value occurs more than once; all nulls are one value.
+    pub fn repeated_count(&self) -> usize {
+        let repeated = self.groups().chain(self.null).filter(|group| group.count > 1);
+        repeated.map(|group| group.count as usize).sum()
+    }
+
+    /// Rows whose value occurs more than once, ascending; all nulls are one value.
+    pub fn repeated_rows(&self) -> impl Iterator<Item = usize> + '_ {
+        let height: usize = self.groups().chain(self.null).map(|group| group.count as usize).sum();
+        let mut groups = self.groups().peekable();
+        // A row that is not the first of its value repeats an earlier one; the first rows come in their order.
+        (0..height).filter(move |row| {
+            let starts_here = |group: &Group| group.first_row as usize == *row;
+            let first = groups.next_if(starts_here).or_else(|| self.null.filter(starts_here));
+            first.is_none_or(|group| group.count > 1)
+        })
+    }
+
     /// The `n` most frequent values, null included: by count descending, ties by first appearance.
     pub fn most_frequent(&self, n: usize) -> Vec<Group> {
         // A heap of the n best so far; its top is the one to give way. Most values of a long tail are turned away
@@ -122,7 +140,7 @@ fn expected_groups(rows_seen: usize, height: usize) -> usize {
 }
 
 /// A float as bits, so that equal values (and all NaN) have equal bits.
-fn bits(value: f64) -> u64 {
+pub(super) fn bits(value: f64) -> u64 {
     if value.is_nan() { f64::NAN.to_bits() } else { (value + 0.0).to_bits() }
 }
 
@@ -176,6 +194,10 @@ mod tests {
             prop_assert_eq!(distinct.count_with_null(), slow.len());
             let values: Vec<_> = slow.iter().filter(|(value, ..)| value.is_some()).map(|(_, row, count)| (*row, *count)).collect();
             prop_assert_eq!(groups(&distinct), values);
+            let occurs_again = |cell: &Option<i64>| cells.iter().filter(|other| *other == cell).count() > 1;
+            let repeated: Vec<usize> = (0..cells.len()).filter(|row| occurs_again(&cells[*row])).collect();
+            prop_assert_eq!(distinct.repeated_count(), repeated.len());
+            prop_assert_eq!(distinct.repeated_rows().collect::<Vec<_>>(), repeated);
             slow.sort_by_key(|(_, row, count)| (Reverse(*count), *row));
             let most: Vec<_> = distinct.most_frequent(n).iter().map(|group| (group.first_row, group.count)).collect();
             let expected: Vec<_> = slow.iter().take(n).map(|(_, row, count)| (*row, *count)).collect();

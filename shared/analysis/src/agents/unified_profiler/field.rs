@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::personal::{self, PersonalData};
-use crate::stats::{Ranking, entropy, percentage, round};
+use crate::stats::{Fences, Ranking, entropy, percentage, round};
 use crate::table::{Cells, Column, Distinct, Group, Kind};
 
 /// Bytes that make a text more than alphanumeric.
@@ -158,9 +158,7 @@ fn list_length(wish: i64, distinct: &Distinct) -> usize {
 impl<'a> Numeric<'a> {
     fn measure(column: &'a Column, outlier_iqr_multiplier: f64) -> Option<Self> {
         let ranking = column.ranking()?;
-        let (q1, q3) = (ranking.quantile(0.25)?, ranking.quantile(0.75)?);
-        let reach = outlier_iqr_multiplier * (q3 - q1);
-        let (lower, upper) = (q1 - reach, q3 + reach);
+        let Fences { lower, upper, .. } = Fences::of(ranking, outlier_iqr_multiplier)?;
         let outlier_count = ranking.count_outside(lower, upper);
         let moments = column.moments()?;
         Some(Self {

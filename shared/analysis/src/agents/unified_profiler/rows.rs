@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::field::{Field, Numeric};
-use crate::findings::{ROW_ISSUE_CAP, RowIssue, Severity, extra};
+use crate::findings::{ROW_ISSUE_CAP, RowIssue, Severity, extra, number};
 use crate::stats::outside;
 use crate::table::{Cells, Column};
 use crate::text::{Cell, fixed, looks_numeric};
@@ -80,14 +80,7 @@ fn issue(
     message: String,
     extra: Map<String, Value>,
 ) -> RowIssue {
-    RowIssue {
-        row_index: Some(row as u64),
-        column: Some(column.name().to_owned()),
-        issue_type: issue_type.into(),
-        severity,
-        message,
-        extra,
-    }
+    RowIssue::new(row, column.name(), issue_type, severity, message, extra)
 }
 
 fn null(column: &Column, row: usize) -> RowIssue {
@@ -110,7 +103,7 @@ fn outlier(column: &Column, row: usize, value: f64, numeric: &Numeric<'_>) -> Ro
         "outlier",
         Severity::Warning,
         message,
-        extra([("value", number(column, row)), ("bounds", bounds)]),
+        extra([("value", number(column.cell(row))), ("bounds", bounds)]),
     )
 }
 
@@ -121,7 +114,7 @@ fn anomaly(column: &Column, row: usize, value: f64, z: f64) -> RowIssue {
         column.name(),
         fixed(z.abs(), 2)
     );
-    let extra = extra([("value", number(column, row)), ("z_score", json!(z))]);
+    let extra = extra([("value", number(column.cell(row))), ("z_score", json!(z))]);
     issue(column, row, "distribution_anomaly", Severity::Info, message, extra)
 }
 
@@ -129,13 +122,4 @@ fn mismatch(column: &Column, row: usize, text: &str) -> RowIssue {
     let message =
         format!("The text \"{text}\" of column \"{}\" is a number in a column of texts.", column.name());
     issue(column, row, "type_mismatch", Severity::Info, message, extra([("value", json!(text))]))
-}
-
-/// A cell as a JSON number; null for what JSON has no number for.
-fn number(column: &Column, row: usize) -> Value {
-    match column.cell(row) {
-        Cell::Integer(value) => json!(value),
-        Cell::Float(value) => json!(value),
-        _ => Value::Null,
-    }
 }
