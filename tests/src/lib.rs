@@ -6,6 +6,7 @@
 //! - [`python`]: the virtual environments with the real Celery, and the programs in `tests/python`;
 //! - [`drill`]: workers of both kinds, messages, and counting what became of them;
 //! - [`peers`]: other Rust implementations of Celery;
+//! - [`proxy`]: a way to a server that gets stuck;
 //! - [`program`]: starting, watching and signalling a process, used by the two above.
 //!
 //! Every process started here is killed by the kernel when the test process dies, however it dies.
@@ -18,6 +19,7 @@ pub mod drill;
 pub mod peers;
 pub mod process;
 pub mod program;
+pub mod proxy;
 pub mod python;
 pub mod scratch;
 pub mod servers;

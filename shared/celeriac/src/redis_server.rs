@@ -1,23 +1,26 @@
 //! Which Redis to talk to, and how: URLs as Celery takes them (celery-wire.md 8.1), TLS, and the connections that
-//! brokers and result backends are made of.
+//! brokers and result backends are made of (`connections`).
+
+mod connections;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection, PubSub};
+use redis::aio::PubSub;
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo,
-    RedisResult, TlsCertificates,
+    Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
+    TlsCertificates,
 };
 use url::Url;
 
-/// Time to establish a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// Time for the answer to a command that does not block.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest pause between two attempts to connect again: after an outage the worker is back within this time.
-const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(2);
+pub(crate) use connections::{Blocking, Commands};
+
+/// A connection on which nothing is said is asked after by the system, and taken for dead after this time and three
+/// questions without an answer; likewise when what was sent is not confirmed.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// TLS settings beside the URL's own.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +42,7 @@ pub struct RedisServer {
     place: String,
     /// Whether certificates are checked; `None` without TLS.
     verified: Option<bool>,
+    stuck: connections::Stuck,
 }
 
 /// A Redis URL or its TLS settings cannot be used. Configuration: not worth a retry.
@@ -123,7 +127,8 @@ impl RedisServer {
         let connection = address
             .into_connection_info()
             .map_err(|error| refuse(&error.to_string()))?
-            .set_redis_settings(settings);
+            .set_redis_settings(settings)
+            .set_tcp_settings(tcp_settings());
         let client = if verified.is_some() {
             let ca_file = query("ssl_ca_certs").map(PathBuf::from).or_else(|| tls.ca_file.clone());
             let pair = match (query("ssl_certfile"), query("ssl_keyfile")) {
@@ -141,7 +146,12 @@ impl RedisServer {
         } else {
             Client::open(connection)
         };
-        Ok(Self { client: client.map_err(|error| refuse(&error.to_string()))?, place, verified })
+        Ok(Self {
+            client: client.map_err(|error| refuse(&error.to_string()))?,
+            place,
+            verified,
+            stuck: connections::Stuck::default(),
+        })
     }
 
     /// `host:port/database`, without credentials: equal for two URLs of the same database.
@@ -155,21 +165,13 @@ impl RedisServer {
     }
 
     /// A connection for commands that answer at once. It is made at the first command and made again when it breaks.
-    pub(crate) fn commands(&self) -> RedisResult<ConnectionManager> {
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_number_of_retries(1)
-            .set_max_delay(MAX_RECONNECT_DELAY);
-        self.client.get_connection_manager_lazy(config)
+    pub(crate) fn commands(&self) -> RedisResult<Commands> {
+        Commands::new(&self.client, &self.stuck)
     }
 
     /// A connection of its own for commands that block on the server as long as they like.
-    pub(crate) async fn blocking(&self) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None);
-        self.client.get_multiplexed_async_connection_with_config(&config).await
+    pub(crate) async fn blocking(&self) -> RedisResult<Blocking> {
+        Blocking::open(&self.client, &self.stuck).await
     }
 
     /// A connection that receives published messages.
@@ -182,6 +184,16 @@ impl fmt::Debug for RedisServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisServer").field("place", &self.place).field("verified", &self.verified).finish()
     }
+}
+
+fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL);
+    #[cfg(target_os = "linux")]
+    let keepalive = keepalive.with_retries(3);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(KEEPALIVE + 3 * KEEPALIVE_INTERVAL);
+    settings
 }
 
 fn read(path: &PathBuf) -> Result<Vec<u8>, ServerAddressError> {

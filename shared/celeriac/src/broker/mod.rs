@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::message::Envelope;
 use crate::results::ResultRecord;
 
-pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions};
+pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions, Stalled};
 
 /// A message broker, as one node sees it.
 #[async_trait]

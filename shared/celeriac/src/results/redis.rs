@@ -6,14 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::Utc;
 use futures_util::StreamExt;
-use redis::aio::ConnectionManager;
 use redis::{RedisError, Script};
 
 use super::record::Recorder;
 use super::{Meta, ResultBackend, ResultError, ResultRecord};
 use crate::message::Request;
 use crate::outcome::Outcome;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{Commands, RedisServer};
 
 /// Defines the Lua function `store(key, meta, ttl)`.
 pub(crate) const STORE_SCRIPT: &str = include_str!("store.lua");
@@ -42,7 +41,7 @@ impl Default for RedisResultsOptions {
 #[derive(Clone)]
 pub struct RedisResults {
     server: RedisServer,
-    connection: ConnectionManager,
+    connection: Commands,
     recorder: Recorder,
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::aio::ConnectionManager;
 use redis::{AsyncTypedCommands, RedisResult, Script};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -18,6 +17,7 @@ use super::restore::{Counted, hand_back, parse_entry, restore_all, sweep};
 use super::{Delivery, Inner};
 use crate::broker::{Receipt, Window};
 use crate::message::Envelope;
+use crate::redis_server::Commands;
 
 /// A node that holds messages tells so this often within its lease time.
 const RENEWALS_PER_LEASE: u32 = 3;
@@ -140,7 +140,7 @@ impl Keeper {
     }
 
     /// Announces the queues as kombu does (celery-wire.md 2.4), and where this node waits.
-    async fn register(&self, connection: &mut ConnectionManager) -> RedisResult<()> {
+    async fn register(&self, connection: &mut Commands) -> RedisResult<()> {
         let keys = &self.inner.keys;
         let mut commands = redis::pipe();
         for queue in &self.queues {
@@ -153,7 +153,7 @@ impl Keeper {
     }
 
     /// What processes of this machine left that are certainly gone need not wait for their leases to run out.
-    async fn hand_back_leftovers(&self, connection: &mut ConnectionManager) -> RedisResult<()> {
+    async fn hand_back_leftovers(&self, connection: &mut Commands) -> RedisResult<()> {
         let keys = &self.inner.keys;
         let nodes: Vec<String> = connection.zrange(&keys.nodes, 0, -1).await?;
         for node in nodes.iter().filter(|node| self.inner.node.is_gone_from_here(node)) {

@@ -4,6 +4,7 @@
 //! - `fetch`: waiting for messages and taking them.
 //! - `lease`: staying the holder, looking after the others.
 //! - `restore`: giving messages back to their queues.
+//! - `watchdog`: whether messages are taken at all.
 //! - `dead_letters`: what nobody could run, and sending it again.
 //! - here: settling and publishing.
 //!
@@ -14,6 +15,7 @@ mod fetch;
 mod keys;
 mod lease;
 mod restore;
+mod watchdog;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,7 +23,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use redis::aio::ConnectionManager;
 use redis::{RedisError, Script};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -29,10 +30,11 @@ use tokio_util::sync::CancellationToken;
 use super::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
 use crate::message::Envelope;
 use crate::node::NodeId;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{Commands, RedisServer};
 use crate::results::redis::STORE_SCRIPT;
 pub use dead_letters::DeadLetters;
 use keys::Keys;
+pub use watchdog::Stalled;
 
 /// How this broker behaves. Those of kombu's transport options must be the same for all workers of a database.
 #[derive(Debug, Clone)]
@@ -73,7 +75,7 @@ struct Inner {
     server: RedisServer,
     options: RedisBrokerOptions,
     keys: Keys,
-    connection: ConnectionManager,
+    connection: Commands,
     /// What this node holds, by tag: for renewals and to tell a task that it lost its message.
     held: Mutex<HashMap<Arc<str>, CancellationToken>>,
     /// Wakes the renewal of leases when a message is held after a time without any.

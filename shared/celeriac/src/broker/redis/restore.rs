@@ -5,13 +5,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
-use redis::aio::ConnectionManager;
 use redis::{AsyncTypedCommands, RedisResult, Script};
 use serde_json::value::RawValue;
 
 use super::Inner;
 use super::keys::Keys;
 use crate::message::Envelope;
+use crate::redis_server::Commands;
 
 /// Messages read in one go.
 const CHUNK: usize = 100;
@@ -75,7 +75,7 @@ pub(super) async fn leave(inner: &Inner, queues: &[String]) -> RedisResult<usize
 }
 
 /// What a BLMOVE has moved and nothing has parked: the server stopped between the two.
-async fn empty_inflight(node: &Keys, list: &str, connection: &mut ConnectionManager) -> RedisResult<usize> {
+async fn empty_inflight(node: &Keys, list: &str, connection: &mut Commands) -> RedisResult<usize> {
     let mut moved = 0;
     loop {
         let element: Option<Vec<u8>> = redis::cmd("LMOVE")
@@ -140,7 +140,7 @@ pub(super) async fn restore_all(
 async fn restore(
     inner: &Inner,
     node: &Keys,
-    connection: &mut ConnectionManager,
+    connection: &mut Commands,
     tag: &str,
     entry: Option<Vec<u8>>,
     counted: Counted,
@@ -189,7 +189,7 @@ pub(super) fn parse_entry(entry: &[u8]) -> Option<Entry> {
 /// key, where kombu would drop the message (quirk Q7).
 async fn destinations(
     inner: &Inner,
-    connection: &mut ConnectionManager,
+    connection: &mut Commands,
     exchange: &str,
     routing_key: String,
 ) -> RedisResult<Vec<String>> {
