@@ -30,7 +30,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn send(url: &str, queue: &str, first: u64, count: u64) -> Result<(), Box<dyn Error>> {
-    let app = celery::app!(broker = RedisBroker { url }, tasks = [echo], task_routes = ["*" => queue]).await?;
+    let app =
+        celery::app!(broker = RedisBroker { url }, tasks = [echo], task_routes = ["*" => queue]).await?;
     for number in first..first + count {
         println!("{}", app.send_task(echo::new(number)).await?.task_id);
     }
@@ -42,12 +43,14 @@ async fn work(url: &str, queue: &str, concurrency: u16) -> Result<(), Box<dyn Er
     #[cfg(feature = "results")]
     let app = celery::app!(
         broker = RedisBroker { url }, tasks = [noop], task_routes = ["*" => queue], prefetch_count = concurrency,
+        acks_late = true,
         result_backend = RedisBackend::new(url)?,
     )
     .await?;
     #[cfg(not(feature = "results"))]
     let app = celery::app!(
         broker = RedisBroker { url }, tasks = [noop], task_routes = ["*" => queue], prefetch_count = concurrency,
+        acks_late = true,
     )
     .await?;
     app.consume_from(&[queue]).await?;
