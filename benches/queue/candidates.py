@@ -3,10 +3,14 @@ import importlib
 import json
 import os
 import sys
+import time
 import uuid
 from pathlib import Path
 
+import build
+
 HERE = Path(__file__).resolve().parent
+PEERS = HERE.parent.parent / "tests" / "peers"
 BIN = Path(sys.executable).parent
 TASK = "celeriac.test.noop"
 QUEUE = "celery"
@@ -69,6 +73,41 @@ class CeleryProtocol:
         while told := listener.get_message(timeout=timeout):
             if told["channel"] == channel:
                 return True
+        return False
+
+
+class RustPeer(CeleryProtocol):
+    """rusty-celery and its fork celery-rs: Celery's messages, but a hash of their own for what is not acknowledged. Nobody
+    is told of a result, and only the fork stores any."""
+
+    HELD = f"_celery.{QUEUE}_process_map"
+
+    def __init__(self, name, server, package, stores_results):
+        program = build.release(package, PEERS)
+        super().__init__(name, server, [program, "work", server.url, QUEUE, "2"], peer=True)
+        self.stores_results = stores_results
+
+    def unfinished(self, client):
+        with client.pipeline(transaction=False) as pipe:
+            return sum(pipe.llen(QUEUE).hlen(self.HELD).execute())
+
+    def result_keys(self, messages):
+        return super().result_keys(messages) if self.stores_results else []
+
+    def is_success(self, client, message):
+        return super().is_success(client, message) if self.stores_results else self.unfinished(client) == 0
+
+    def listen(self, client):
+        return client
+
+    def wait_result(self, listener, message, timeout):
+        # As its client waits: by looking again and again.
+        end = time.perf_counter() + timeout
+        while time.perf_counter() < end:
+            done = listener.exists(META + message[0]) if self.stores_results else self.unfinished(listener) == 0
+            if done:
+                return True
+            time.sleep(0.001)
         return False
 
 
@@ -140,6 +179,8 @@ def candidates(server, worker, loglevel, only):
         "ours, prefetch 64": lambda name: ours(name, "--prefetch-multiplier", "64"),
         "celery prefork": lambda name: celery(name, "prefork"),
         "celery threads": lambda name: celery(name, "threads"),
+        "rusty-celery": lambda name: RustPeer(name, server(), "peer-rusty-celery", stores_results=False),
+        "celery-rs": lambda name: RustPeer(name, server(), "peer-celery-rs", stores_results=True),
         "dramatiq": dramatiq,
     }
     return [make(name) for name, make in every.items() if only is None or name.startswith(tuple(only))]

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measure our worker beside Celery, dramatiq and raw Redis commands: no-op tasks, results stored, late acknowledgement.
+"""Measure our worker beside Celery, rusty-celery, celery-rs, dramatiq and raw Redis commands: no-op tasks, results stored, late acknowledgement.
 
     python3 -m venv VENV && VENV/bin/pip install -r benches/queue/requirements.txt
     VENV/bin/python benches/queue/compare.py [--quick] [--tasks 20000] [--peer-tasks 4000] [--rounds 3]
 
-Builds the worker in release mode. Each candidate has a redis-server of its own and two slots; only one runs at a time.
+Builds the worker, and the programs on rusty-celery and celery-rs (tests/peers), in release mode. Each candidate has a redis-server of its own and two slots; only one runs at a time.
 Burn-downs go by turns. Measured:
 
 - burn-down: all messages wait in the queue, then the worker starts; tasks per second from the first finished task to the
@@ -31,6 +31,7 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
+import build
 import candidates
 import measure
 from server import Server
@@ -42,14 +43,6 @@ RAW = "raw redis"
 GOALS = {"sent_per_task": 5, "latency_p50_ms": 3, "start_seconds": 0.3, "rss_mib": 25, "idle_sent_per_second": 0.1,
          "connections": 6}
 GOAL_TIMES_PREFORK = 20
-
-
-def build():
-    """Builds the worker and returns its path, as cargo names it."""
-    command = ["cargo", "build", "--release", "--package", "agensium-worker", "--message-format", "json"]
-    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    messages = [json.loads(line) for line in built.splitlines() if line.startswith("{")]
-    return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "agensium-worker")
 
 
 def parse():
@@ -161,7 +154,7 @@ def progress(text):
 
 def main():
     arguments = parse()
-    worker = arguments.worker.resolve() if arguments.worker else build()
+    worker = arguments.worker.resolve() if arguments.worker else build.release("agensium-worker", ROOT)
     servers = []
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)

@@ -1,6 +1,8 @@
 //! H. Connections.
 
 use serde_json::{Value, json};
+use system_tests::drill::{wait_all_succeeded, worker_on};
+use system_tests::proxy::Proxy;
 use system_tests::python::Venv;
 use system_tests::servers::RedisServer;
 use system_tests::worker;
@@ -75,5 +77,23 @@ fn c115_waits_for_a_server_that_is_not_there_yet() -> anyhow::Result<()> {
     server.restart()?;
     push(&server, "default", &envelope(NOOP, "one", &json!([])))?;
     worker.wait_for_line("[one] succeeded")?;
+    Ok(())
+}
+
+#[test]
+fn c116_recovers_from_a_half_open_connection() -> anyhow::Result<()> {
+    let server = RedisServer::start()?;
+    let proxy = Proxy::to(server.port())?;
+    let url = format!("redis://127.0.0.1:{}/0", proxy.port());
+    let worker = worker_on(&url, &["-c", "1"])?.start()?;
+    worker.wait_for_line(" ready")?;
+    push(&server, "default", &envelope(NOOP, "before", &json!([])))?;
+    wait_all_succeeded(&server, &["before".to_owned()])?;
+    // Nothing comes through any more and nobody is told: noticed because a renewal of the lease gets no answer.
+    proxy.freeze_present();
+    push(&server, "default", &envelope(NOOP, "after", &json!([])))?;
+    let frozen = std::time::Instant::now();
+    wait_all_succeeded(&server, &["after".to_owned()])?;
+    assert!(frozen.elapsed().as_secs() < 60, "{:?}", frozen.elapsed());
     Ok(())
 }

@@ -3,21 +3,21 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use redis::Commands;
 use serde_json::{Value, json};
+use system_tests::drill;
+pub(crate) use system_tests::drill::{
+    connect, envelope, meta_key, push, start_python_worker, start_worker, wait_until,
+};
 use system_tests::process::Signal;
 use system_tests::program::{PATIENCE, Program};
 use system_tests::python::Venv;
 use system_tests::servers::RedisServer;
-use system_tests::worker;
 
 /// The states after which nothing more is stored.
 const READY: [&str; 3] = ["SUCCESS", "FAILURE", "REVOKED"];
-/// Between two looks at something that tells nobody when it changes.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// A worker on a Redis that nobody else uses.
 pub(crate) struct Lab {
@@ -89,52 +89,9 @@ impl Lab {
     }
 }
 
-pub(crate) fn start_worker(redis: &RedisServer, flags: &[&str]) -> anyhow::Result<Program> {
-    let worker = worker::command(["worker", "--with-test-tasks"])?
-        .args(flags.iter().copied())
-        .env("REDIS_URL", redis.url())
-        .start()?;
-    worker.wait_for_line(" ready")?;
-    Ok(worker)
-}
-
-/// The real Celery as a worker, see `peer_worker.py`.
-pub(crate) fn start_python_worker(redis: &RedisServer, flags: &[&str]) -> anyhow::Result<Program> {
-    let worker = Venv::celery57()?
-        .script("peer_worker.py")
-        .args(["--broker", &redis.url()])
-        .args(flags.iter().copied())
-        .start()?;
-    worker.wait_for_line(" ready")?;
-    Ok(worker)
-}
-
-pub(crate) fn connect(redis: &RedisServer) -> anyhow::Result<redis::Connection> {
-    let connection = redis::Client::open(redis.url())?.get_connection()?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    Ok(connection)
-}
-
-pub(crate) fn push(redis: &RedisServer, list: &str, envelope: &Value) -> anyhow::Result<()> {
-    Ok(connect(redis)?.lpush(list, envelope.to_string())?)
-}
-
 pub(crate) fn waiting(redis: &RedisServer, list: &str) -> anyhow::Result<Vec<Value>> {
     let elements: Vec<String> = connect(redis)?.lrange(list, 0, -1)?;
     elements.iter().rev().map(|element| Ok(serde_json::from_str(element)?)).collect()
-}
-
-/// A message with what any worker needs and nothing else; the body is plain text.
-pub(crate) fn envelope(task: &str, id: &str, args: &Value) -> Value {
-    json!({
-        "body": json!([args, {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]).to_string(),
-        "content-encoding": "utf-8", "content-type": "application/json",
-        "headers": {"task": task, "id": id},
-        "properties": {
-            "correlation_id": id, "delivery_info": {"exchange": "", "routing_key": "default"}, "priority": 0,
-            "body_encoding": null, "delivery_tag": format!("tag of {id}"),
-        },
-    })
 }
 
 /// The same message with more headers.
@@ -145,14 +102,9 @@ pub(crate) fn with_headers(mut envelope: Value, headers: &Value) -> Value {
     envelope
 }
 
-pub(crate) fn meta_key(id: &str) -> String {
-    format!("celery-task-meta-{id}")
-}
-
 /// What is stored for the task, if anything.
 pub(crate) fn meta(redis: &RedisServer, id: &str) -> anyhow::Result<Option<Value>> {
-    let meta: Option<String> = connect(redis)?.get(meta_key(id))?;
-    Ok(meta.map(|meta| serde_json::from_str(&meta)).transpose()?)
+    drill::meta(&mut connect(redis)?, id)
 }
 
 fn stored(redis: &RedisServer, id: &str, states: &[&str]) -> anyhow::Result<Value> {
@@ -191,18 +143,6 @@ pub(crate) fn order_of_ends(
         }
     }
     Ok(ids)
-}
-
-/// Looks until it is so.
-pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while !so()? {
-        if Instant::now() > deadline {
-            bail!("{what}: not so after {PATIENCE:?}");
-        }
-        std::thread::sleep(LOOK);
-    }
-    Ok(())
 }
 
 /// Everything the server is told, scripts' own commands included.

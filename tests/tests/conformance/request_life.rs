@@ -138,6 +138,25 @@ except ConnectionError as error:
 }
 
 #[test]
+fn c076_publishes_no_time_when_there_is_no_countdown() -> anyhow::Result<()> {
+    let lab = Lab::start(&["-c", "1"])?;
+    let mut monitor = Monitor::start(&lab.redis)?;
+    let planned = json!({"eta": "2020-01-01T00:00:00+00:00"});
+    lab.push(&with_headers(envelope(FAIL, "at once", &json!(["retry", 0])), &planned))?;
+    assert_eq!(lab.outcome("at once")?["status"], "FAILURE", "after the last retry");
+    let commands = monitor.commands(&lab.redis)?;
+    let pushed = commands.iter().filter(|command| command.starts_with(&["LPUSH".into(), "default".into()]));
+    let retries: Vec<Value> =
+        pushed.map(|command| serde_json::from_str(&command[2])).collect::<Result<Vec<_>, _>>()?;
+    let (etas, counts): (Vec<_>, Vec<_>) =
+        retries.iter().map(|message| (&message["headers"]["eta"], &message["headers"]["retries"])).unzip();
+    // The first is ours.
+    assert_eq!(etas[1..], [&Value::Null; 3], "{retries:?}");
+    assert_eq!(counts[1..], [&json!(1), &json!(2), &json!(3)]);
+    Ok(())
+}
+
+#[test]
 fn c077_stores_nothing_for_ignore() -> anyhow::Result<()> {
     let lab = Lab::start(&["-c", "1"])?;
     lab.push(&envelope(FAIL, "ignored", &json!(["ignore"])))?;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use celeriac::backoff::Backoff;
@@ -16,6 +17,9 @@ use crate::cli::WorkerArgs;
 use crate::config::{Config, Storage};
 use crate::tasks::{self, Services};
 
+/// Between two looks whether messages are taken. Longer than anything that heals by itself.
+const WATCH_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Runs the worker.
 ///
 /// # Errors
@@ -28,8 +32,9 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
     let registry = tasks::registry(services, config.analysis.rate_limit, args.with_test_tasks);
     announce(config, &registry);
     let hostname = config.worker.hostname.clone();
+    let broker = connections::broker(config, &hostname)?;
     let worker = Worker::new(WorkerParts {
-        broker: Arc::new(connections::broker(config, &hostname)?),
+        broker: Arc::new(broker.clone()),
         results: connections::results(config)?,
         pool: Arc::new(ThreadPool::new(config.worker.concurrency.get())),
         registry,
@@ -40,7 +45,13 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
         prefetch_multiplier: config.worker.prefetch_multiplier as usize,
         shutdown: shutdown.clone(),
     });
-    worker.run(&config.worker.queues).await.context("cannot hand back the messages that were left")?;
+    tokio::select! {
+        done = worker.run(&config.worker.queues) => {
+            done.context("cannot hand back the messages that were left")?;
+        }
+        // Ended, it holds nothing and is started again by whatever looks after it.
+        stalled = broker.watch(WATCH_INTERVAL) => return Err(stalled.into()),
+    }
     tracing::info!("worker has stopped");
     Ok(ExitCode::from(shutdown.exit_code()))
 }

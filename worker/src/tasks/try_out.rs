@@ -7,8 +7,8 @@ use celeriac::Exception;
 use celeriac::task::{Registry, TaskError, TaskOptions};
 use serde_json::{Value, json};
 
-/// Pause before the retry of `fail("retry")`.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Seconds before the retry of `fail("retry")`, unless it says otherwise: `fail("retry", delay)`.
+const RETRY_DELAY: f64 = 1.0;
 
 /// Registers them all.
 pub(super) fn register(registry: &mut Registry) {
@@ -26,7 +26,8 @@ pub(super) fn register(registry: &mut Registry) {
     });
     registry.register_fn("celeriac.test.fail", options.clone(), |_, arguments| async move {
         let kind: String = arguments.required(0, "kind")?;
-        Err::<Value, _>(failure(&kind))
+        let delay = seconds(arguments.optional(1, "delay")?.unwrap_or(RETRY_DELAY))?;
+        Err::<Value, _>(failure(&kind, delay))
     });
     registry.register_fn("celeriac.test.allocate", options.clone(), |_, arguments| async move {
         let megabytes: usize = arguments.required(0, "megabytes")?;
@@ -52,13 +53,10 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 #[expect(clippy::panic, reason = "this is what the caller asks for")]
-fn failure(kind: &str) -> TaskError {
+fn failure(kind: &str, delay: Duration) -> TaskError {
     match kind {
         "value_error" => Exception::builtin("ValueError", "asked to fail").into(),
-        "retry" => TaskError::Retry {
-            delay: RETRY_DELAY,
-            cause: Exception::builtin("ConnectionError", "asked to retry"),
-        },
+        "retry" => TaskError::Retry { delay, cause: Exception::builtin("ConnectionError", "asked to retry") },
         "reject" => TaskError::Reject { reason: "asked to reject".into(), requeue: false },
         "ignore" => TaskError::Ignore,
         "panic" => panic!("asked to panic"),

@@ -19,7 +19,7 @@ use crate::message::Envelope;
 use crate::results::ResultRecord;
 
 pub use self::memory::{MemoryBroker, MemoryServer};
-pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions};
+pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions, Stalled};
 
 /// A message broker, as one node sees it.
 #[async_trait]

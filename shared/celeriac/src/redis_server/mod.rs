@@ -2,7 +2,7 @@
 //! brokers and result backends are made of.
 
 mod address;
-mod commands;
+mod connections;
 mod target;
 
 use std::fmt;
@@ -10,19 +10,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{MultiplexedConnection, PubSub};
+use redis::aio::PubSub;
 use redis::{AsyncConnectionConfig, RedisResult};
 
 use address::masked;
-pub(crate) use commands::Commands;
+use connections::Stuck;
+pub(crate) use connections::{Blocking, Commands};
 use target::Target;
 
 /// Time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// Time for the answer to a command that does not block.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A connection on which nothing gets through for this time is given up.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Time for the answer to a command that does not block. The lease is renewed every 15 s at least, so that a way that is
+/// stuck is noticed and replaced within 40 s (celery-wire.md 12, statement 116: 60 s).
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The system gives up a connection on which nothing gets through for this time.
+const SILENCE: Duration = Duration::from_secs(24);
 
 /// What `sentinel://` URLs need beside themselves (kombu's transport options of these names).
 #[derive(Clone, Default)]
@@ -59,6 +61,7 @@ pub struct RedisServer {
     place: String,
     /// Whether certificates are checked; `None` without TLS.
     verified: Option<bool>,
+    stuck: Stuck,
 }
 
 /// A Redis URL or its TLS settings cannot be used. Configuration: not worth a retry.
@@ -120,7 +123,7 @@ impl RedisServer {
             let clients = addresses.into_iter().zip(&urls).map(|(address, url)| address.client(url));
             (Target::servers(clients.collect::<Result<_, _>>()?), place)
         };
-        Ok(Self { target: Arc::new(target), place, verified })
+        Ok(Self { target: Arc::new(target), place, verified, stuck: Stuck::default() })
     }
 
     /// `host:port/database`, without credentials: equal for two URLs of the same database.
@@ -138,15 +141,15 @@ impl RedisServer {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        Commands::new(self.target.clone(), config)
+        Commands::new(self.target.clone(), config, self.stuck.clone())
     }
 
     /// A connection of its own for commands that block on the server as long as they like.
-    pub(crate) async fn blocking(&self) -> RedisResult<MultiplexedConnection> {
+    pub(crate) async fn blocking(&self) -> RedisResult<Blocking> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None);
-        self.target.connect(&config).await
+        Blocking::open(&self.target, &config, &self.stuck).await
     }
 
     /// A connection that receives published messages.

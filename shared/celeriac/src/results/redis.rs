@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::redis_server::Commands;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::Utc;
@@ -15,7 +14,7 @@ use super::record::Recorder;
 use super::{Meta, ResultBackend, ResultError, ResultRecord};
 use crate::message::Request;
 use crate::outcome::Outcome;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{Commands, RedisServer};
 
 /// Defines the Lua function `store(key, meta, ttl, seen)`.
 pub(crate) const STORE_SCRIPT: &str = include_str!("store.lua");

@@ -11,7 +11,6 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Script};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::sleep;
@@ -20,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::{Delivery, Receipt, Window};
 use super::Inner;
 use crate::backoff::Backoff;
+use crate::redis_server::Blocking;
 
 /// Messages taken by one script at most.
 pub(super) const MAX_BATCH: usize = 256;
@@ -349,7 +349,7 @@ async fn wait_once(
     list: &str,
     queue: &str,
     window: usize,
-    connection: &mut Option<MultiplexedConnection>,
+    connection: &mut Option<Blocking>,
     client_id: &AtomicI64,
 ) -> RedisResult<Parked> {
     let connection = match connection {

@@ -100,14 +100,15 @@ impl Keeper {
             self.hand_back_leftovers(&mut connection).await?;
             memory.registered = true;
         }
-        let believed = if held.is_empty() { IDLE_INTERVAL + IDLE_GRACE } else { inner.options.lease_time };
         let room = if self.consumption.stop.is_cancelled() { 0 } else { NEAR_BATCH };
         let mut call = RENEW.key(&keys.nodes);
         call.key(&keys.unacked_index).key(&keys.unacked).key(keys.lease());
         for queue in &self.consumption.queues {
             call.key(keys.delayed(queue));
         }
-        call.arg(keys.node()).arg(believed.as_secs_f64()).arg(NEAR.as_secs_f64()).arg(room);
+        let idle = IDLE_INTERVAL + IDLE_GRACE;
+        call.arg(keys.node()).arg(inner.options.lease_time.as_secs_f64()).arg(idle.as_secs_f64());
+        call.arg(NEAR.as_secs_f64()).arg(room);
         for tag in held.keys() {
             call.arg(tag.as_ref());
         }

@@ -6,6 +6,7 @@
 //! - `restore`: giving messages back to their queues.
 //! - `dead_letters`: what nobody could run, and sending it again.
 //! - `settle`: ending deliveries.
+//! - `watchdog`: whether messages are taken at all.
 //! - here: the parts put together, and publishing.
 //!
 //! Every change of more than one key is a script, so that it happens whole or not at all (design.md, invariant 1).
@@ -16,6 +17,7 @@ mod keys;
 mod lease;
 mod restore;
 mod settle;
+mod watchdog;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -33,6 +35,7 @@ use crate::node::NodeId;
 use crate::redis_server::RedisServer;
 pub use dead_letters::DeadLetters;
 use keys::Keys;
+pub use watchdog::Stalled;
 
 /// How this broker behaves. Those of kombu's transport options must be the same for all workers of a database.
 #[derive(Debug, Clone)]

@@ -2,15 +2,17 @@
 -- what happened meanwhile. Delayed messages whose time is near come into this node's lease.
 --
 -- KEYS: nodes, unacked_index, unacked, lease, then the delayed messages of each queue
--- ARGV: node, seconds until the others may count it dead, seconds that are near, how many delayed messages it takes, then
---       the tags it holds
+-- ARGV: node, seconds until the others may count it dead when it holds messages, and when it holds none, seconds that are
+--       near, how many delayed messages it takes, then the tags it holds
 -- Answers: 1 when the nodes did not know this one; the tags that are not ours any more; nodes that are dead; near messages;
 --          tags in its lease that it has not named
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
-local unknown = redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
+-- What was taken while this call was on its way counts, too.
+local holds = #ARGV > 5 or redis.call('EXISTS', KEYS[4]) == 1
+local unknown = redis.call('ZADD', KEYS[1], now + tonumber(holds and ARGV[2] or ARGV[3]), ARGV[1])
 local lost, known = {}, {}
-for position = 5, #ARGV do
+for position = 6, #ARGV do
   local tag = ARGV[position]
   known[tag] = true
   if redis.call('ZADD', KEYS[2], 'XX', 'CH', now, tag) == 0 then
@@ -23,11 +25,11 @@ for _, tag in ipairs(redis.call('SMEMBERS', KEYS[4])) do
   if not known[tag] then strangers[#strangers + 1] = tag end
 end
 
-local near, room = {}, tonumber(ARGV[4])
+local near, room = {}, tonumber(ARGV[5])
 for position = 5, #KEYS do
   local limit = room - #near / 2
   local tags = limit > 0
-    and redis.call('ZRANGEBYSCORE', KEYS[position], '-inf', now + tonumber(ARGV[3]), 'LIMIT', 0, limit) or {}
+    and redis.call('ZRANGEBYSCORE', KEYS[position], '-inf', now + tonumber(ARGV[4]), 'LIMIT', 0, limit) or {}
   for _, tag in ipairs(tags) do
     local entry = redis.call('HGET', KEYS[3], tag)
     -- Gone: a Python worker has put it back.

@@ -1,6 +1,11 @@
-//! The connection for commands that answer at once: made when it is first needed, shared by all, made again when it broke or
-//! when the server has become a replica.
+//! The connections of a process to one server.
+//!
+//! That for commands which answer at once is made when it is first needed, shared by all, and made again when it broke or when the
+//! server has become a replica. When it gets no answer in time, the way to the server is taken for stuck, and the blocked
+//! connections end with it: they wait as long as it takes and could not notice by themselves that the server's end is gone.
 
+use std::future::Future;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -8,8 +13,12 @@ use redis::{
     AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, ServerErrorKind,
     Value,
 };
+use tokio::sync::watch;
 
 use super::target::Target;
+
+/// How often the way to a server has been found stuck.
+pub(super) type Stuck = Arc<watch::Sender<u64>>;
 
 /// A connection that heals. Clones are the same connection.
 #[derive(Clone)]
@@ -17,6 +26,7 @@ pub(crate) struct Commands {
     target: Arc<Target>,
     config: Arc<AsyncConnectionConfig>,
     shared: Arc<Shared>,
+    stuck: Stuck,
 }
 
 #[derive(Default)]
@@ -34,8 +44,8 @@ struct Current {
 }
 
 impl Commands {
-    pub(super) fn new(target: Arc<Target>, config: AsyncConnectionConfig) -> Self {
-        Self { target, config: Arc::new(config), shared: Arc::default() }
+    pub(super) fn new(target: Arc<Target>, config: AsyncConnectionConfig, stuck: Stuck) -> Self {
+        Self { target, config: Arc::new(config), shared: Arc::default(), stuck }
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -65,8 +75,8 @@ impl Commands {
             [ErrorKind::Server(ServerErrorKind::ReadOnly), ErrorKind::Server(ServerErrorKind::MasterDown)];
         if error.is_unrecoverable_error() || error.is_timeout() || wrong_server.contains(&error.kind()) {
             let mut current = self.current();
-            if current.number == number {
-                current.connection = None;
+            if current.number == number && current.connection.take().is_some() && error.is_timeout() {
+                self.stuck.send_modify(|count| *count += 1);
             }
         }
     }
@@ -101,5 +111,56 @@ impl ConnectionLike for Commands {
     fn get_db(&self) -> i64 {
         // Every command goes to the database of the address.
         self.current().connection.as_ref().map_or(0, ConnectionLike::get_db)
+    }
+}
+
+/// A connection of its own for commands that block on the server as long as they like. Ends with an error when the way to
+/// the server is found stuck.
+pub(crate) struct Blocking {
+    connection: MultiplexedConnection,
+    stuck: watch::Receiver<u64>,
+}
+
+impl Blocking {
+    pub(super) async fn open(
+        target: &Target,
+        config: &AsyncConnectionConfig,
+        stuck: &Stuck,
+    ) -> RedisResult<Self> {
+        let stuck = stuck.subscribe();
+        Ok(Self { connection: target.connect(config).await?, stuck })
+    }
+}
+
+async fn unless_stuck<T>(
+    stuck: &mut watch::Receiver<u64>,
+    answer: impl Future<Output = RedisResult<T>>,
+) -> RedisResult<T> {
+    tokio::select! {
+        answer = answer => answer,
+        // The server's address outlives its connections.
+        _ = stuck.changed() => {
+            Err(io::Error::new(io::ErrorKind::ConnectionAborted, "another connection to the server got no answer").into())
+        }
+    }
+}
+
+impl ConnectionLike for Blocking {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        Box::pin(unless_stuck(&mut self.stuck, self.connection.req_packed_command(command)))
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        let answer = self.connection.req_packed_commands(commands, offset, count);
+        Box::pin(unless_stuck(&mut self.stuck, answer))
+    }
+
+    fn get_db(&self) -> i64 {
+        self.connection.get_db()
     }
 }
