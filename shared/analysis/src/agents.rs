@@ -1,10 +1,13 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
+mod drift_detector;
+mod score_risk;
 mod unified_profiler;
 
 use crate::agent::Agent;
 
-static AGENTS: &[&dyn Agent] = &[&unified_profiler::UnifiedProfiler];
+static AGENTS: &[&dyn Agent] =
+    &[&unified_profiler::UnifiedProfiler, &drift_detector::DriftDetector, &score_risk::RiskScorer];
 
 /// Every agent of this build.
 pub fn all() -> &'static [&'static dyn Agent] {

@@ -11,6 +11,7 @@ mod pooled;
 mod psi;
 mod ranking;
 mod rounding;
+mod sampling;
 mod wasserstein;
 
 pub use bins::{equal_bins, histogram};
@@ -22,4 +23,5 @@ pub use order::{greater, less, outside, total_order};
 pub use psi::population_stability;
 pub use ranking::Ranking;
 pub use rounding::{percentage, round, round_scaled};
+pub use sampling::sample_positions;
 pub use wasserstein::wasserstein_distance;

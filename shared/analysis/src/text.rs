@@ -104,6 +104,11 @@ pub fn looks_numeric(text: &str) -> bool {
     }
 }
 
+/// The first `most` names, joined by `, `.
+pub fn first_names(names: &[&str], most: usize) -> String {
+    names.iter().take(most).copied().collect::<Vec<_>>().join(", ")
+}
+
 /// `1 column`, `2 columns`.
 pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

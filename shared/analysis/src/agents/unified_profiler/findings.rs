@@ -7,7 +7,7 @@ use super::{ID, Quality, mean};
 use crate::findings::{
     Alert, Findings, Issue, IssueSummary, Recommendation, RowIssue, Severity, SummaryItem, extra,
 };
-use crate::text::{counted, fixed};
+use crate::text::{counted, first_names, fixed};
 
 /// Fields that are searched for issues.
 const ISSUE_FIELDS: usize = 100;
@@ -286,7 +286,7 @@ fn recommendations(fields: &[Field<'_>], quality: &Quality, groups: &Groups<'_, 
     if !nearly_empty.is_empty() {
         advice.push(Advice {
             id: "rec_profile_critical_nulls",
-            field_name: nearly_empty.iter().take(3).copied().collect::<Vec<_>>().join(", "),
+            field_name: first_names(&nearly_empty, 3),
             priority: Severity::Critical,
             timeline: "immediate",
             hours: 8,

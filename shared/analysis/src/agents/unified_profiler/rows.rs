@@ -110,7 +110,7 @@ fn outlier(column: &Column, row: usize, value: f64, numeric: &Numeric<'_>) -> Ro
         "outlier",
         Severity::Warning,
         message,
-        extra([("value", number(column, row)), ("bounds", bounds)]),
+        extra([("value", column.json_number(row)), ("bounds", bounds)]),
     )
 }
 
@@ -121,7 +121,7 @@ fn anomaly(column: &Column, row: usize, value: f64, z: f64) -> RowIssue {
         column.name(),
         fixed(z.abs(), 2)
     );
-    let extra = extra([("value", number(column, row)), ("z_score", json!(z))]);
+    let extra = extra([("value", column.json_number(row)), ("z_score", json!(z))]);
     issue(column, row, "distribution_anomaly", Severity::Info, message, extra)
 }
 
@@ -129,13 +129,4 @@ fn mismatch(column: &Column, row: usize, text: &str) -> RowIssue {
     let message =
         format!("The text \"{text}\" of column \"{}\" is a number in a column of texts.", column.name());
     issue(column, row, "type_mismatch", Severity::Info, message, extra([("value", json!(text))]))
-}
-
-/// A cell as a JSON number; null for what JSON has no number for.
-fn number(column: &Column, row: usize) -> Value {
-    match column.cell(row) {
-        Cell::Integer(value) => json!(value),
-        Cell::Float(value) => json!(value),
-        _ => Value::Null,
-    }
 }
