@@ -1,7 +1,11 @@
 //! profile-my-data as a whole: the same answers whatever the threads, and an answer to any input. Agents of the tool
 //! that are added take part by themselves.
 
-#![allow(clippy::indexing_slicing, reason = "a test fails by panicking, its helpers too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

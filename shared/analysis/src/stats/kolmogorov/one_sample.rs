@@ -25,12 +25,12 @@ pub(super) fn survival(n: u64, d: f64) -> f64 {
     if squared >= 370.0 {
         return 0.0;
     }
-    let tail_is_enough = match n {
-        _ if d >= 0.5 => true,
-        ..=SMALL => squared >= 4.0,
-        ..=LARGE => squared >= 2.2,
-        _ => false,
+    let tail_from = match n {
+        ..=SMALL => 4.0,
+        _ if n <= LARGE => 2.2,
+        _ => f64::INFINITY,
     };
+    let tail_is_enough = d >= 0.5 || squared >= tail_from;
     if tail_is_enough {
         return (2.0 * one_sided(n, d)).min(1.0);
     }
