@@ -1,11 +1,13 @@
 //! `drift-detector` of profile-my-data: how the columns of a current file differ from those of a baseline.
 //!
 //! Columns are compared in parallel ([`field`], with [`categories`] for what is not numeric); rows are listed in
-//! [`rows`]; what is worth telling about the figures is decided in [`findings`].
+//! [`rows`]; what is worth telling about the figures is decided in [`findings`] and
+//! [`recommendations`].
 
 mod categories;
 mod field;
 mod findings;
+mod recommendations;
 mod rows;
 
 use polars_core::runtime::RAYON;

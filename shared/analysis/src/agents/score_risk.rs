@@ -1,11 +1,12 @@
 //! `score-risk` of profile-my-data: columns with personal or sensitive data, their risk, and the laws they touch.
 //!
 //! Columns are scored in [`field`] by their name and a sample of their values ([`personal`]); rows are listed in
-//! [`rows`]; what is worth telling is decided in [`findings`].
+//! [`rows`]; what is worth telling is decided in [`findings`] and [`recommendations`].
 
 mod field;
 mod findings;
 mod personal;
+mod recommendations;
 mod rows;
 
 use polars_core::runtime::RAYON;
