@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::hash::Hash;
 
+use hashbrown::DefaultHashBuilder;
 use indexmap::IndexMap;
 
 use crate::stats::population_stability;
-use crate::table::Column;
+use crate::table::{Cells, Column};
 use crate::text::Cell;
 
 /// A value that stands for all equal ones. Numbers are equal by value whatever their columns' types, and `true` is 1,
@@ -60,6 +61,21 @@ pub(super) struct Categories {
     pub(super) new: Vec<NewCategory>,
 }
 
+/// The distinct values with the number of their rows, in order of first appearance.
+fn distinct_cells(column: &Column) -> Box<dyn Iterator<Item = (Cell<'_>, usize)> + '_> {
+    let mut groups = column.distinct().groups();
+    let Cells::Text(cells) = column.cells() else {
+        return Box::new(groups.map(|group| (column.cell(group.first_row as usize), group.count as usize)));
+    };
+    // One walk over the rows meets all first rows; looking up each would search its chunk anew.
+    let mut rows = cells.iter().enumerate();
+    Box::new(std::iter::from_fn(move || {
+        let group = groups.next()?;
+        let (_, text) = rows.find(|(row, _)| *row == group.first_row as usize)?;
+        Some((text.map_or(Cell::Null, Cell::Text), group.count as usize))
+    }))
+}
+
 /// Categories whose rows are listed at most: a list of findings has no room for more.
 const NEW_CATEGORIES: usize = crate::findings::ROW_ISSUE_CAP;
 
@@ -68,20 +84,19 @@ impl Categories {
     pub(super) fn compare(baseline: &Column, current: &Column) -> Self {
         let category = if baseline.kind().is_numeric() { Category::displayed } else { Category::of };
         // Ordered, so that the same files give the same sum.
-        let mut counts: IndexMap<Category<'_>, (usize, usize)> = IndexMap::new();
-        for group in baseline.distinct().groups() {
-            if let Some(category) = category(baseline.cell(group.first_row as usize)) {
-                counts.entry(category).or_default().0 += group.count as usize;
+        let mut counts: IndexMap<Category<'_>, (usize, usize), DefaultHashBuilder> = IndexMap::default();
+        for (cell, times) in distinct_cells(baseline) {
+            if let Some(category) = category(cell) {
+                counts.entry(category).or_default().0 += times;
             }
         }
         let mut new = Vec::new();
-        for group in current.distinct().groups() {
-            let cell = current.cell(group.first_row as usize);
+        for (cell, times) in distinct_cells(current) {
             let Some(category) = category(cell) else { continue };
             let count = counts.entry(category).or_default();
-            count.1 += group.count as usize;
+            count.1 += times;
             if count.0 == 0 && new.len() < NEW_CATEGORIES {
-                new.push(NewCategory { value: cell.display().into_owned(), count: group.count as usize });
+                new.push(NewCategory { value: cell.display().into_owned(), count: times });
             }
         }
         Self {
