@@ -76,7 +76,7 @@ def main():
             subprocess.run([sys.executable, HERE / "generate.py", path, "--rows", str(arguments.rows)], check=True)
         candidates = {
             "ours: read": [example, "read", path],
-            "ours: read and profile": [example, "profile", path],
+            "ours: read and profile": [example, "agent", "unified-profiler", path],
             "polars: read_csv": [sys.executable, "-c", POLARS_READ, path],
             "duckdb: SUMMARIZE": [sys.executable, "-c", DUCKDB_SUMMARIZE, path],
         }

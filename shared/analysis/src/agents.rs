@@ -1,7 +1,9 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
+mod drift_detector;
 mod governance_checker;
 mod readiness_rater;
+mod score_risk;
 mod test_coverage;
 #[cfg(test)]
 mod testing;
@@ -11,6 +13,8 @@ use crate::agent::Agent;
 
 static AGENTS: &[&dyn Agent] = &[
     &unified_profiler::UnifiedProfiler,
+    &drift_detector::DriftDetector,
+    &score_risk::RiskScorer,
     &readiness_rater::ReadinessRater,
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,

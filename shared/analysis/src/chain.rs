@@ -1,7 +1,9 @@
-//! The agents of one task, run in the order that the task gives, with files handed on where the tool does so
-//! (platform.md 6.2, 6.3). Stops between two agents when its observer says so.
+//! The agents of one task, with files handed on where the tool does so (platform.md 6.2, 6.3). Answers come in the
+//! order that the task gives, and so does what the observer is told; agents that take no file from another run at the
+//! same time ([`together`]). Stops between two agents when its observer says so.
 
 mod data_file;
+mod together;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use indexmap::IndexMap;
+use polars_core::runtime::RAYON;
 use serde_json::{Map, Value};
 
 pub use data_file::DataFile;
@@ -35,7 +38,8 @@ pub struct Job<'a> {
 
 /// Is told before each agent, and may stop the chain there.
 pub trait Observer: Send {
-    /// `done` agents of `total` have answered; `agent_id` is next. [`progress`] makes a percentage of it.
+    /// `done` agents of `total` have answered; `agent_id` is next. [`progress`] makes a percentage of it. Agents that
+    /// run at the same time are told of one by one, each when all before it have answered: it may have begun by then.
     fn before_agent(&mut self, agent_id: &str, done: usize, total: usize) -> ControlFlow<()>;
 }
 
@@ -87,34 +91,55 @@ pub fn run(job: Job<'_>, observer: &mut dyn Observer) -> Result<Chain, Stopped> 
 type Find = fn(&str) -> Option<&'static dyn Agent>;
 
 fn run_with(job: Job<'_>, observer: &mut dyn Observer, find: Find) -> Result<Chain, Stopped> {
-    let total = job.agents.len();
-    let mut inputs: BTreeMap<String, Input> =
-        job.files.into_iter().map(|(slot, file)| (slot, Input::new(file))).collect();
-    let mut answers = IndexMap::with_capacity(total);
-    let mut done = 0;
-    for agent_id in &job.agents {
-        if observer.before_agent(agent_id, done, total).is_break() {
-            return Err(Stopped { agent_id: agent_id.clone(), done, total });
+    let mut inputs: Inputs = job.files.into_iter().map(|(slot, file)| (slot, Input::new(file))).collect();
+    let mut counter = Counter { observer, done: 0, total: job.agents.len() };
+    let mut answers = IndexMap::with_capacity(job.agents.len());
+    // An agent that may be handed a file waits for those before it.
+    let hands_on = job.tool.transformer.file_mark().is_some();
+    let at_once = if hands_on { 1 } else { job.agents.len().max(1) };
+    for agents in job.agents.chunks(at_once) {
+        let run = |agent_id: &String| {
+            let parameters = job.parameters.get(agent_id).unwrap_or(&Value::Null);
+            run_agent(job.tool, find, agent_id, &inputs, parameters)
+        };
+        let outcomes = together::run(agents, RAYON.current_num_threads(), run, &mut counter)?;
+        for (agent_id, answer) in agents.iter().zip(outcomes) {
+            if hands_on {
+                hand_on(&answer, &mut inputs);
+            }
+            answers.insert(agent_id.clone(), answer);
         }
-        let parameters = job.parameters.get(agent_id).unwrap_or(&Value::Null);
-        let outcome = run_agent(job.tool, find, agent_id, &mut inputs, parameters);
-        done += usize::from(outcome.counts);
-        if job.tool.transformer.file_mark().is_some() {
-            hand_on(&outcome.answer, &mut inputs);
-        }
-        answers.insert(agent_id.clone(), outcome.answer);
     }
     let data_file = data_file::choose(job.tool.transformer, &answers, Utc::now());
     Ok(Chain { answers, execution_time: job.started.elapsed(), data_file })
 }
 
-fn run_agent(
-    tool: &Tool,
-    find: Find,
-    agent_id: &str,
-    inputs: &mut BTreeMap<String, Input>,
-    parameters: &Value,
-) -> Outcome {
+/// Files by slot.
+type Inputs = BTreeMap<String, Input>;
+
+/// Counts agents and tells the observer.
+struct Counter<'a> {
+    observer: &'a mut dyn Observer,
+    done: usize,
+    total: usize,
+}
+
+impl Counter<'_> {
+    fn before(&mut self, agent_id: &str) -> Result<(), Stopped> {
+        match self.observer.before_agent(agent_id, self.done, self.total) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => {
+                Err(Stopped { agent_id: agent_id.to_owned(), done: self.done, total: self.total })
+            }
+        }
+    }
+
+    fn after(&mut self, outcome: &Outcome) {
+        self.done += usize::from(outcome.counts);
+    }
+}
+
+fn run_agent(tool: &Tool, find: Find, agent_id: &str, inputs: &Inputs, parameters: &Value) -> Outcome {
     let agent = match find(agent_id) {
         Some(agent) if tool.dispatches(agent_id) => agent,
         _ => {
@@ -122,30 +147,31 @@ fn run_agent(
             return Outcome { answer: Answer::error(error.to_string()), counts: true };
         }
     };
-    // The slots are lent to the agent, so that each file stays read once for the whole task.
-    let given = take_slots(tool, agent_id, inputs);
-    let outcome = match missing_slot(agent, &given) {
+    let given = slots(tool, agent_id, inputs);
+    match missing_slot(agent, &given) {
         Some(error) => Outcome { answer: Answer::error(error.to_string()), counts: true },
         None => run_contained(agent, &AgentInput::new(agent_id, &given, parameters)),
-    };
-    inputs.extend(given);
-    outcome
+    }
 }
 
 /// The files that the definition names for this agent, of those that exist; none without a definition.
-fn take_slots(tool: &Tool, agent_id: &str, inputs: &mut BTreeMap<String, Input>) -> BTreeMap<String, Input> {
+fn slots(tool: &Tool, agent_id: &str, inputs: &Inputs) -> Inputs {
     let slots =
         tool.definition(agent_id).map(|definition| definition.required_files.as_slice()).unwrap_or_default();
-    slots.iter().filter_map(|slot| inputs.remove_entry(slot)).collect()
+    slots
+        .iter()
+        .filter_map(|slot| inputs.get_key_value(slot))
+        .map(|(slot, input)| (slot.clone(), input.clone()))
+        .collect()
 }
 
-fn missing_slot(agent: &dyn Agent, given: &BTreeMap<String, Input>) -> Option<AgentError> {
+fn missing_slot(agent: &dyn Agent, given: &Inputs) -> Option<AgentError> {
     let slot = agent.needs().iter().find(|slot| !given.contains_key(**slot))?;
     Some(AgentError::MissingFile { agent_id: agent.id().to_owned(), slot: (*slot).to_owned() })
 }
 
 /// A file in a successful answer becomes `primary`; otherwise the previous file stays.
-fn hand_on(answer: &Answer, inputs: &mut BTreeMap<String, Input>) {
+fn hand_on(answer: &Answer, inputs: &mut Inputs) {
     if let Some(file) =
         answer.cleaned_file.as_ref().filter(|file| answer.is_success() && !file.bytes.is_empty())
     {

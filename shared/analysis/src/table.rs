@@ -42,6 +42,15 @@ impl Table {
         read::read(name, bytes, options).map(|frame| Self::new(name, frame))
     }
 
+    /// Whether reading `bytes`, which gave this table with `known` options, with `other` options would give it again:
+    /// they differ in the number of rows that decide on the types only, and decide the same.
+    pub(crate) fn would_be_read_with(&self, bytes: &Bytes, known: ReadOptions, other: ReadOptions) -> bool {
+        let only_rows_differ = ReadOptions { inferred_rows: other.inferred_rows, ..known } == other;
+        only_rows_differ
+            && read::kinds(bytes, other)
+                .is_ok_and(|kinds| kinds.into_iter().eq(self.columns.iter().map(Column::kind)))
+    }
+
     /// A table made by other means than reading, e.g. of the rows that an agent kept. Columns of types that a CSV
     /// cannot have become text.
     pub fn new(name: &str, frame: DataFrame) -> Self {

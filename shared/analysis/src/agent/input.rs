@@ -19,9 +19,12 @@ pub struct InputFile {
     pub bytes: Bytes,
 }
 
-/// A file that is read at most once per way of reading, shared by the agents of a task.
+/// A file that is read at most once per way of reading. Clones share what was read.
+#[derive(Debug, Clone)]
+pub struct Input(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct Input {
+struct Shared {
     file: InputFile,
     tables: Mutex<Vec<(ReadOptions, Reading)>>,
 }
@@ -32,26 +35,38 @@ type Reading = Result<Arc<Table>, ReadError>;
 impl Input {
     /// An input that has not been read yet.
     pub fn new(file: InputFile) -> Self {
-        Self { file, tables: Mutex::default() }
+        Self(Arc::new(Shared { file, tables: Mutex::default() }))
     }
 
     /// The file as it came.
     pub fn file(&self) -> &InputFile {
-        &self.file
+        &self.0.file
     }
 
-    /// The file as a table; the first call with these options reads it, later calls share the result.
+    /// The file as a table; the first call with these options reads it, later calls share the result. Options that
+    /// come to the same types of all columns share one table, too.
+    ///
+    /// Reads on the data engine's threads, so it must not be called from one of them: a thread that waits for a
+    /// table there could be the one that has to read it.
     ///
     /// # Errors
     /// As [`Table::read_csv`]; the error is remembered, too.
     pub fn table(&self, options: ReadOptions) -> Reading {
         // Held while reading, so that two agents at once do not read the same file twice. Nothing is written
         // before a table is complete, so a panic of another agent leaves the list sound.
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let InputFile { name, bytes } = &self.0.file;
+        let mut tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, table)) = tables.iter().find(|(known, _)| *known == options) {
             return table.clone();
         }
-        let table = Table::read_csv(&self.file.name, &self.file.bytes, options).map(Arc::new);
+        let same = tables.iter().find_map(|(known, table)| {
+            let table = table.as_ref().ok()?;
+            table.would_be_read_with(bytes, *known, options).then(|| Arc::clone(table))
+        });
+        let table = match same {
+            Some(table) => Ok(table),
+            None => Table::read_csv(name, bytes, options).map(Arc::new),
+        };
         tables.push((options, table.clone()));
         table
     }
@@ -95,7 +110,7 @@ impl<'a> AgentInput<'a> {
                 slot: slot.to_owned(),
             });
         };
-        let name = &input.file.name;
+        let name = &input.file().name;
         if !is_csv_name(name) {
             return Err(AgentError::NotCsv { name: name.clone() });
         }
@@ -106,6 +121,7 @@ impl<'a> AgentInput<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::SurplusFields;
 
     fn files(name: &str, bytes: &'static [u8]) -> BTreeMap<String, Input> {
         let file = InputFile { name: name.to_owned(), bytes: Bytes::from_static(bytes) };
@@ -119,8 +135,18 @@ mod tests {
         let first = input.table("primary", ReadOptions::inferring(10_000)).unwrap();
         let second = input.table("primary", ReadOptions::inferring(10_000)).unwrap();
         assert!(Arc::ptr_eq(&first, &second));
-        let third = input.table("primary", ReadOptions::inferring(100)).unwrap();
-        assert!(!Arc::ptr_eq(&first, &third));
+    }
+
+    #[test]
+    fn ways_of_reading_that_come_to_the_same_types_share_a_table() {
+        let files = files("a.csv", b"a,b\n1,x\n2,y\nz,\n");
+        let input = AgentInput::new("x", &files, &Value::Null);
+        let read = |rows| input.table("primary", ReadOptions::inferring(rows)).unwrap();
+        let (whole, two, one) = (read(10_000), read(2), read(1));
+        // The third row makes a text of column `a`, for those who look at it.
+        assert!(!Arc::ptr_eq(&whole, &two) && Arc::ptr_eq(&two, &one));
+        let dropping = ReadOptions { surplus_fields: SurplusFields::Drop, ..ReadOptions::inferring(1) };
+        assert!(!Arc::ptr_eq(&input.table("primary", dropping).unwrap(), &one));
     }
 
     #[test]

@@ -40,9 +40,31 @@ impl Ranking {
         self.ends.last().copied().unwrap_or(0) as usize
     }
 
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Whether NaN is among the values.
+    pub fn has_nan(&self) -> bool {
+        self.values.last().is_some_and(|last| last.is_nan())
+    }
+
+    /// How often a value occurs. All NaN are one value.
+    pub fn occurrences(&self, value: f64) -> usize {
+        let first = self.values.partition_point(|other| less(*other, value));
+        let behind = self.values.partition_point(|other| !greater(*other, value));
+        self.count_of_first(behind) - self.count_of_first(first)
+    }
+
     /// Distinct values, ascending, NaN last.
     pub fn values(&self) -> &[f64] {
         &self.values
+    }
+
+    /// Distinct values, ascending, with the number of values that are not greater.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u32)> + Clone {
+        self.values.iter().copied().zip(self.ends.iter().copied())
     }
 
     /// Distinct values, ascending, with the number of their occurrences.
@@ -207,6 +229,9 @@ mod tests {
             prop_assert!(same(fast.max(), numbers.last().copied()));
             prop_assert_eq!(fast.count_below(bound), values.iter().filter(|value| less(**value, bound)).count());
             prop_assert_eq!(fast.count_above(bound), values.iter().filter(|value| greater(**value, bound)).count());
+            prop_assert_eq!(fast.occurrences(bound), values.iter().filter(|value| total_order(**value, bound).is_eq()).count());
+            prop_assert_eq!(fast.has_nan(), values.iter().any(|value| value.is_nan()));
+            prop_assert_eq!(fast.cumulative().last().map(|(_, end)| end as usize), Some(values.len()));
             let mut bounds = [bound, sorted[0]];
             for _ in 0..2 {
                 let slow = values.iter().filter(|value| outside(**value, bounds[0], bounds[1])).count();

@@ -176,18 +176,38 @@ impl Column {
 
     /// Rows without a value, ascending.
     pub fn null_rows(&self) -> Box<dyn Iterator<Item = usize> + '_> {
-        fn rows<'a, T>(cells: impl Iterator<Item = Option<T>> + 'a) -> Box<dyn Iterator<Item = usize> + 'a> {
-            Box::new(cells.enumerate().filter(|(_, cell)| cell.is_none()).map(|(row, _)| row))
-        }
         if self.null_count() == 0 {
             return Box::new(std::iter::empty());
         }
+        Box::new(self.has_value().enumerate().filter(|(_, has_value)| !has_value).map(|(row, _)| row))
+    }
+
+    /// Rows with a value, ascending.
+    pub fn value_rows(&self) -> Box<dyn Iterator<Item = usize> + '_> {
+        if self.null_count() == 0 {
+            return Box::new(0..self.len());
+        }
+        Box::new(self.has_value().enumerate().filter(|(_, has_value)| *has_value).map(|(row, _)| row))
+    }
+
+    /// Row by row, whether there is a value other than the empty text.
+    pub fn presence(&self) -> Box<dyn Iterator<Item = bool> + '_> {
         match &self.cells {
-            Cells::Integer(cells) => rows(cells.iter()),
-            Cells::Float(cells) => rows(cells.iter()),
-            Cells::Boolean(cells) => rows(cells.iter()),
-            Cells::Text(cells) => rows(cells.iter()),
-            Cells::BigInteger(cells) => rows(cells.iter()),
+            Cells::Text(cells) => {
+                Box::new(cells.iter().map(|cell| cell.is_some_and(|text| !text.is_empty())))
+            }
+            _ => self.has_value(),
+        }
+    }
+
+    /// Row by row, whether there is a value.
+    fn has_value(&self) -> Box<dyn Iterator<Item = bool> + '_> {
+        match &self.cells {
+            Cells::Integer(cells) => Box::new(cells.iter().map(|cell| cell.is_some())),
+            Cells::Float(cells) => Box::new(cells.iter().map(|cell| cell.is_some())),
+            Cells::Boolean(cells) => Box::new(cells.iter().map(|cell| cell.is_some())),
+            Cells::Text(cells) => Box::new(cells.iter().map(|cell| cell.is_some())),
+            Cells::BigInteger(cells) => Box::new(cells.iter().map(|cell| cell.is_some())),
         }
     }
 

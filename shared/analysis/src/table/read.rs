@@ -13,6 +13,8 @@ mod types;
 use bytes::Bytes;
 use polars::prelude::DataFrame;
 
+use super::Kind;
+
 /// How a CSV is to be read. The agents differ in these points only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReadOptions {
@@ -102,18 +104,27 @@ pub enum ReadError {
 
 /// Reads a CSV; see [`super::Table::read_csv`].
 pub(super) fn read(name: &str, bytes: &Bytes, options: ReadOptions) -> Result<DataFrame, ReadError> {
-    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-    let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    let start = start + header::blank_lines(bytes.get(start..).unwrap_or_default());
-    if start >= bytes.len() {
-        return Err(ReadError::NoData);
-    }
+    let start = start(bytes)?;
     let quotes = parts::survey(bytes)?;
     let (names, body) = header::read(bytes, start)?;
     let kinds = types::infer(bytes, body, names.len(), options);
     let columns = parts::read(bytes, body, &names, &kinds, options, &quotes)?;
     tracing::debug!(file = name, columns = names.len(), bytes = bytes.len(), "read a CSV");
     DataFrame::new_infer_height(columns).map_err(|error| ReadError::Columns { reason: error.to_string() })
+}
+
+/// The types that reading would give the columns of a file that can be read.
+pub(super) fn kinds(bytes: &Bytes, options: ReadOptions) -> Result<Vec<Kind>, ReadError> {
+    let (names, body) = header::read(bytes, start(bytes)?)?;
+    Ok(types::infer(bytes, body, names.len(), options))
+}
+
+/// Where the header begins.
+fn start(bytes: &Bytes) -> Result<usize, ReadError> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let start = start + header::blank_lines(bytes.get(start..).unwrap_or_default());
+    if start >= bytes.len() { Err(ReadError::NoData) } else { Ok(start) }
 }
 
 #[cfg(test)]

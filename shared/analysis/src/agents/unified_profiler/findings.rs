@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::field::Field;
 use super::{ID, Quality, mean};
 use crate::findings::{
-    Alert, Findings, Issue, IssueSummary, Recommendation, RowIssue, Severity, SummaryItem, extra,
+    Alert, Findings, Issue, IssueSummary, Recommendation, RowIssue, Severity, SummaryItem, extra, first_names,
 };
 use crate::text::{counted, fixed};
 
@@ -286,7 +286,7 @@ fn recommendations(fields: &[Field<'_>], quality: &Quality, groups: &Groups<'_, 
     if !nearly_empty.is_empty() {
         advice.push(Advice {
             id: "rec_profile_critical_nulls",
-            field_name: nearly_empty.iter().take(3).copied().collect::<Vec<_>>().join(", "),
+            field_name: first_names(&nearly_empty, 3, ""),
             priority: Severity::Critical,
             timeline: "immediate",
             hours: 8,
