@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use celeriac::broker::{Broker, RedisBroker, RedisBrokerOptions, Window};
 use celeriac::exception::Exception;
-use celeriac::message::{AcceptContent, Envelope};
+use celeriac::message::{AcceptContent, Envelope, TimeLimits};
 use celeriac::node::NodeId;
 use celeriac::pool::ThreadPool;
 use celeriac::redis_server::{RedisServer as Address, TlsOptions};
@@ -60,6 +60,8 @@ impl Engine {
             max_deliveries: Some(3),
             fallback_queue: fallback_queue.map(str::to_owned),
             prefetch_multiplier: 1,
+            time_limits: TimeLimits::default(),
+            drain_timeout: None,
             shutdown: shutdown.clone(),
         });
         let running =

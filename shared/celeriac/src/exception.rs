@@ -1,11 +1,12 @@
 //! Failures as Python's result readers know them.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// An exception as a result holds it: `AsyncResult.get()` raises the class of that name with these arguments
 /// (celery-wire.md 6.2). Only modules that every Celery client has loaded are named here, because a reader looks the
 /// class up among its loaded modules (quirk Q27).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exception {
     /// The class's name.
     pub class: String,
@@ -45,6 +46,19 @@ impl Exception {
     /// The process that ran the task was lost.
     pub fn worker_lost(message: impl Into<String>) -> Self {
         Self::new("billiard.exceptions", "WorkerLostError", vec![Value::String(message.into())])
+    }
+
+    /// The task has run longer than its soft time limit and did not make anything else of it.
+    pub fn soft_time_limit() -> Self {
+        Self::new("billiard.exceptions", "SoftTimeLimitExceeded", Vec::new())
+    }
+
+    /// The hard time limit of so many seconds ended the task.
+    pub fn time_limit(seconds: f64) -> Self {
+        // As the sender wrote it: whole seconds are an integer.
+        let whole = seconds.fract() == 0.0 && seconds.abs() < 1e15;
+        let seconds = if whole { Value::from(seconds as i64) } else { Value::from(seconds) };
+        Self::new("billiard.exceptions", "TimeLimitExceeded", vec![seconds])
     }
 
     /// The task asked to be rejected.

@@ -2,6 +2,7 @@
 //!
 //! How it is run (pools), what its end means for message and result (`worker::settle`) stand elsewhere.
 
+mod cancellation;
 mod context;
 mod rate_limit;
 mod registry;
@@ -13,7 +14,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::exception::Exception;
+use crate::message::{Request, TimeLimits};
 
+pub use cancellation::{CancelReason, Cancellation};
+pub(crate) use context::Reporter;
 pub use context::TaskContext;
 pub use rate_limit::{InvalidRate, RateLimit};
 pub use registry::Registry;
@@ -30,6 +34,12 @@ pub trait Task: Send + Sync + 'static {
     /// How its messages and results are treated.
     fn options(&self) -> TaskOptions {
         TaskOptions::default()
+    }
+
+    /// Called in the worker process before a failure is stored of which the body could not know: it was ended by the
+    /// hard time limit, or its executor was lost and there is no further attempt. For whoever keeps a state of its own.
+    async fn on_killed(&self, request: &Request, exception: &Exception) {
+        let _ = (request, exception);
     }
 }
 
@@ -50,6 +60,14 @@ pub struct TaskOptions {
     /// How often it may start on this worker; what comes sooner waits, held and unacknowledged. Default: as often as it
     /// comes.
     pub rate_limit: Option<RateLimit>,
+    /// Its own time limits, for what the message does not limit. Default: the worker's.
+    pub time_limits: TimeLimits,
+    /// Put the message back, counted, when its executor is lost; otherwise store FAILURE `WorkerLostError`. Only of use
+    /// with `acks_late`. Default: true.
+    pub reject_on_worker_lost: bool,
+    /// Acknowledge the message after the hard time limit and keep it as a dead letter; otherwise it is put back.
+    /// FAILURE is stored either way. Default: true.
+    pub acks_on_timeout: bool,
 }
 
 impl Default for TaskOptions {
@@ -61,6 +79,9 @@ impl Default for TaskOptions {
             track_started: false,
             max_retries: Some(3),
             rate_limit: None,
+            time_limits: TimeLimits::default(),
+            reject_on_worker_lost: true,
+            acks_on_timeout: true,
         }
     }
 }
@@ -75,6 +96,11 @@ pub enum TaskError {
     Retry {
         /// Time until the next attempt.
         delay: Duration,
+        /// Why.
+        cause: Exception,
+    },
+    /// It wants to run again as the next task of its queue; `cause` as for `Retry`.
+    RetryNext {
         /// Why.
         cause: Exception,
     },

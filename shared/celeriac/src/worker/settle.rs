@@ -28,6 +28,21 @@ pub(super) fn settlement(
             envelope.mark_redelivered(false);
             Disposition::Requeue(Box::new(envelope))
         }
+        Outcome::RetryNext { .. } => Disposition::Next(Box::new(request.retry(now, Duration::ZERO))),
+        Outcome::Lost { redeliver: true, .. } => {
+            let mut envelope = request.envelope.clone();
+            envelope.mark_redelivered(true);
+            Disposition::Requeue(Box::new(envelope))
+        }
+        Outcome::TimedOut(_) if !options.acks_on_timeout => {
+            let mut envelope = request.envelope.clone();
+            envelope.mark_redelivered(false);
+            Disposition::Requeue(Box::new(envelope))
+        }
+        Outcome::TimedOut(exception) => {
+            dead_letter(request, "the hard time limit ended the task".into(), exception)
+        }
+        Outcome::Lost { exception, .. } => dead_letter(request, lost_reason(request), exception),
         _ => Disposition::Acknowledge,
     });
     if let Outcome::Retry { delay, .. } = outcome {
@@ -40,8 +55,18 @@ pub(super) fn settlement(
     settlement
 }
 
+fn dead_letter(request: &Request, reason: String, exception: &Exception) -> Disposition {
+    let element = request.envelope.to_bytes().into();
+    Disposition::DeadLetter { element, reason, exception: Some(exception.to_string()) }
+}
+
+fn lost_reason(request: &Request) -> String {
+    let deliveries = request.envelope.earlier_deliveries().saturating_add(1);
+    format!("the executor was lost in each of {deliveries} deliveries")
+}
+
 fn wants_result(request: &Request, outcome: &Outcome, options: &TaskOptions) -> bool {
-    let is_error = matches!(outcome, Outcome::Failure(_) | Outcome::Retry { .. } | Outcome::Revoked(_));
+    let is_error = matches!(outcome.state(), "FAILURE" | "RETRY" | "REVOKED");
     wants_results(request, options) || is_error && options.store_errors_even_if_ignored
 }
 
@@ -50,11 +75,13 @@ pub(super) fn wants_results(request: &Request, options: &TaskOptions) -> bool {
     !request.ignore_result.unwrap_or(options.ignore_result)
 }
 
-/// What a refusal to be put back means for a message that was acknowledged before the task ran: it is lost, and its
-/// sender is told (quirk Q14).
+/// What an outcome means for a message that was acknowledged before the task ran. It cannot be put back: it is lost, and
+/// its sender is told (quirks Q13 and Q14). It has no place in its queue any more that a retry could take.
 pub(super) fn after_acknowledgement(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Reject { reason, requeue: true } => Outcome::Reject { reason, requeue: false },
+        Outcome::Lost { exception, .. } => Outcome::Lost { exception, redeliver: false },
+        Outcome::RetryNext { cause } => Outcome::Retry { delay: Duration::ZERO, cause },
         outcome => outcome,
     }
 }
@@ -62,8 +89,27 @@ pub(super) fn after_acknowledgement(outcome: Outcome) -> Outcome {
 /// The outcome of a retry that may not be made any more: the cause becomes the failure.
 pub(super) fn limit_retries(outcome: Outcome, retries: u32, options: &TaskOptions) -> Outcome {
     match (outcome, options.max_retries) {
-        (Outcome::Retry { cause, .. }, Some(max)) if retries >= max => Outcome::Failure(cause),
+        (Outcome::Retry { cause, .. } | Outcome::RetryNext { cause }, Some(max)) if retries >= max => {
+            Outcome::Failure(cause)
+        }
         (outcome, _) => outcome,
+    }
+}
+
+/// A lost executor that is not to be followed by another one: the task says so, or has cost enough of them.
+pub(super) fn limit_losses(
+    outcome: Outcome,
+    request: &Request,
+    options: &TaskOptions,
+    max_deliveries: Option<u64>,
+) -> Outcome {
+    let deliveries = request.envelope.earlier_deliveries().saturating_add(1);
+    let last = max_deliveries.is_some_and(|max| deliveries >= max);
+    match outcome {
+        Outcome::Lost { exception, .. } if last || !options.reject_on_worker_lost => {
+            Outcome::Lost { exception, redeliver: false }
+        }
+        outcome => outcome,
     }
 }
 
@@ -90,14 +136,15 @@ pub(super) fn lost_too_often(
     request: &Request,
     results: Option<&dyn ResultBackend>,
     hostname: &str,
-) -> Settlement {
+) -> (Settlement, Outcome) {
     let deliveries = request.envelope.earlier_deliveries();
     let reason = format!("{deliveries} workers that held this message were lost without an outcome");
     let exception = Exception::worker_lost(&reason);
-    let result =
-        results.and_then(|results| results.record(request, &Outcome::Failure(exception.clone()), hostname));
-    let disposition = Disposition::DeadLetter { element, reason, exception: Some(exception.to_string()) };
-    Settlement { result, ..Settlement::from(disposition) }
+    let text = exception.to_string();
+    let outcome = Outcome::Lost { exception, redeliver: false };
+    let result = results.and_then(|results| results.record(request, &outcome, hostname));
+    let disposition = Disposition::DeadLetter { element, reason, exception: Some(text) };
+    (Settlement { result, ..Settlement::from(disposition) }, outcome)
 }
 
 /// A task that this worker does not know goes on, unchanged, to where somebody does.
@@ -184,6 +231,53 @@ mod tests {
         let options = TaskOptions { max_retries: Some(2), ..TaskOptions::default() };
         assert_eq!(limit_retries(retry.clone(), 1, &options), retry);
         assert_eq!(limit_retries(retry, 2, &options).state(), "FAILURE");
+    }
+
+    fn settled(headers: Value, outcome: &Outcome, options: &TaskOptions) -> Settlement {
+        settlement(&request(headers), outcome, options, None, "w", "2026-11-22T02:53:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_retry_at_the_front_takes_the_message_s_place() {
+        let outcome = Outcome::RetryNext { cause: Exception::soft_time_limit() };
+        let settlement = settled(json!({}), &outcome, &TaskOptions::default());
+        let Disposition::Next(envelope) = settlement.disposition else { unreachable!("next") };
+        assert_eq!((&envelope.headers()["retries"], &envelope.headers()["eta"]), (&json!(2), &Value::Null));
+        assert!(settlement.publish.is_empty());
+        let early = after_acknowledgement(outcome.clone());
+        assert_eq!(early, Outcome::Retry { delay: Duration::ZERO, cause: Exception::soft_time_limit() });
+        let options = TaskOptions { max_retries: Some(1), ..TaskOptions::default() };
+        assert_eq!(limit_retries(outcome, 1, &options), Outcome::Failure(Exception::soft_time_limit()));
+    }
+
+    #[test]
+    fn lost_executors_are_counted_up_to_the_limit() {
+        let options = TaskOptions::default();
+        let lost = |redeliver| Outcome::Lost { exception: Exception::worker_lost("x"), redeliver };
+        let limited = |deliveries: u64, options: &TaskOptions| {
+            limit_losses(lost(true), &request(json!({"x-deliveries": deliveries})), options, Some(3))
+        };
+        assert_eq!(limited(1, &options), lost(true));
+        assert_eq!(limited(2, &options), lost(false));
+        let keep = TaskOptions { reject_on_worker_lost: false, ..TaskOptions::default() };
+        assert_eq!(limited(0, &keep), lost(false));
+
+        let back = settled(json!({"x-deliveries": 1}), &lost(true), &options);
+        let Disposition::Requeue(envelope) = back.disposition else { unreachable!("requeued") };
+        assert_eq!((envelope.earlier_deliveries(), envelope.is_redelivered()), (2, true));
+        let dead = settled(json!({"x-deliveries": 2}), &lost(false), &options);
+        assert!(matches!(dead.disposition, Disposition::DeadLetter { .. }));
+    }
+
+    #[test]
+    fn the_hard_limit_leaves_a_dead_letter_unless_told_otherwise() {
+        let outcome = Outcome::TimedOut(Exception::time_limit(2.0));
+        let dead = settled(json!({}), &outcome, &TaskOptions::default());
+        let Disposition::DeadLetter { exception, .. } = dead.disposition else { unreachable!("dead") };
+        assert_eq!(exception.as_deref(), Some("TimeLimitExceeded(2)"));
+        let options = TaskOptions { acks_on_timeout: false, ..TaskOptions::default() };
+        let back = settled(json!({}), &outcome, &options);
+        assert!(matches!(back.disposition, Disposition::Requeue(_)));
     }
 
     #[test]
