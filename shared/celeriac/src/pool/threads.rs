@@ -92,3 +92,60 @@ impl Pool for ThreadPool {
 
     async fn close(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::message::{Envelope, Request, TimeLimits};
+    use crate::task::{Arguments, CancelReason, Registry, TaskContext, TaskError, TaskOptions};
+    use serde_json::{Value, json};
+
+    /// Runs a body that is asked to stop for that reason as soon as it runs.
+    async fn cancelled<F, R>(reason: CancelReason, body: F) -> Outcome
+    where
+        F: Fn(TaskContext, Arguments) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, TaskError>> + Send + 'static,
+    {
+        let mut registry = Registry::new();
+        registry.register_fn("t", TaskOptions::default(), body);
+        let element = json!({
+            "body": "[[], {}, {}]", "content-type": "application/json", "headers": {"task": "t", "id": "i"},
+            "properties": {"delivery_info": {"exchange": "", "routing_key": "q"}},
+        });
+        let envelope = Envelope::parse(element.to_string().as_bytes()).unwrap();
+        let job = Job {
+            task: registry.get("t").unwrap().clone(),
+            request: Arc::new(Request::decode(envelope, &Default::default()).unwrap()),
+            hostname: "w@h".into(),
+            limits: TimeLimits::default(),
+            cancellation: Cancellation::new(),
+        };
+        let pool = ThreadPool::new(1);
+        let slot = pool.slot().await;
+        job.cancellation.cancel(reason);
+        let started = tokio::time::Instant::now();
+        let outcome = pool.run(slot, job).await;
+        assert!(started.elapsed() < Duration::from_secs(2));
+        drop(pool.slot().await);
+        assert!(pool.state().running.is_empty());
+        outcome
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_terminated_task_is_revoked_whether_it_listens_or_not() {
+        let terminated = Outcome::Revoked(Exception::revoked("terminated"));
+        let listens = |context: TaskContext, _| async move {
+            context.cancellation().cancelled().await;
+            Err(context.stopped())
+        };
+        assert_eq!(cancelled(CancelReason::Terminated, listens).await, terminated);
+        let deaf = |_, _| async { pending().await };
+        assert_eq!(cancelled(CancelReason::Terminated, deaf).await, terminated);
+        assert_eq!(cancelled(CancelReason::Shutdown, deaf).await, Outcome::Ignore);
+        let done = |_, _| async { Ok(json!(1)) };
+        assert_eq!(cancelled(CancelReason::Terminated, done).await, Outcome::Success(json!(1)));
+    }
+}
