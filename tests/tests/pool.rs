@@ -164,6 +164,18 @@ fn executors_that_have_grown_are_replaced() -> anyhow::Result<()> {
 }
 
 #[test]
+fn freed_memory_returns_to_the_system() -> anyhow::Result<()> {
+    let lab = Lab::start(&["-c", "1"])?;
+    let process = lab.run(PID, "which", &json!([]))?["result"].take();
+    lab.run("celeriac.test.allocate", "large", &json!([300]))?;
+    assert_eq!(lab.run(PID, "again", &json!([]))?["result"], process, "it was not replaced");
+    let statm = std::fs::read_to_string(format!("/proc/{process}/statm"))?;
+    let resident: usize = statm.split(' ').nth(1).expect("resident pages").parse()?;
+    assert!(resident * 4096 < 64 << 20, "{resident} pages are resident");
+    Ok(())
+}
+
+#[test]
 fn autoscale_starts_what_is_needed() -> anyhow::Result<()> {
     let lab = Lab::start(&["--autoscale", "3,0", "--prefetch-multiplier", "2"])?;
     assert_eq!(children(lab.worker.id()).len(), 0);
