@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::Job;
+use crate::task::Cancellation;
 
 /// A task that runs.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct RunningTask {
     pub since: SystemTime,
     /// What it last told of its progress.
     pub progress: Option<Value>,
+    /// Ends it before its time, whoever asks for it.
+    pub cancellation: Cancellation,
 }
 
 /// All that runs, by the number of the job.
@@ -55,6 +58,7 @@ impl Running {
             process,
             since: SystemTime::now(),
             progress: None,
+            cancellation: job.cancellation.clone(),
         };
         let mut tasks = self.tasks();
         tasks.last += 1;
