@@ -6,17 +6,16 @@
 //! - here: the executors of a pool, which of them runs what, and when they are replaced;
 //! - `child`: one executor and a run on it;
 //! - [`executor`]: the other side, in the executor's process;
-//! - `frame`: what the two tell one another; `printed`: what tasks print; `platform`: the operating system.
+//! - `options`: what can be set; `frame`: what the two tell one another; `printed`: what tasks print; `platform`: the operating system.
 
 mod child;
 pub mod executor;
 mod frame;
+mod options;
 mod platform;
 mod printed;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -35,60 +34,13 @@ use crate::outcome::Outcome;
 use crate::task::CancelReason;
 use child::{End, Executor, Loss};
 
+pub use options::{LogSink, ProcessPoolOptions};
+
 /// The first argument of a program that is to be an executor.
 pub const EXECUTOR: &str = "celeriac-executor";
 
 /// An executor above the smallest number ends when it has had nothing to do for so long.
 const IDLE: Duration = Duration::from_secs(30);
-
-/// How executors are started, and how long they live.
-#[derive(Clone)]
-pub struct ProcessPoolOptions {
-    /// How many tasks run at a time at most. Default: 1.
-    pub max: usize,
-    /// Executors that are kept ready; those above it end when there is nothing to do. Default: `max`.
-    pub min: Option<usize>,
-    /// An executor is replaced after so many tasks. Default: never.
-    pub max_tasks_per_child: Option<u64>,
-    /// An executor that has more KiB resident after a task is replaced. Default: any number.
-    pub max_memory_per_child: Option<u64>,
-    /// A task whose executor has more KiB resident is ended. Default: any number.
-    pub max_memory_per_task: Option<u64>,
-    /// Arguments of the executor's program, after [`EXECUTOR`]. Default: this program's own.
-    pub arguments: Vec<OsString>,
-    /// Where the log lines of executors go. Default: standard error.
-    pub log: LogSink,
-}
-
-/// Takes complete lines of a log.
-pub type LogSink = Arc<dyn Fn(&[u8]) + Send + Sync>;
-
-impl Default for ProcessPoolOptions {
-    fn default() -> Self {
-        Self {
-            max: 1,
-            min: None,
-            max_tasks_per_child: None,
-            max_memory_per_child: None,
-            max_memory_per_task: None,
-            arguments: std::env::args_os().skip(1).collect(),
-            log: Arc::new(|lines| {
-                // A log that cannot be written must not stop the work.
-                let _ = std::io::stderr().write_all(lines);
-            }),
-        }
-    }
-}
-
-impl std::fmt::Debug for ProcessPoolOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Arguments may hold secrets.
-        f.debug_struct("ProcessPoolOptions")
-            .field("max", &self.max)
-            .field("min", &self.min)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Celery's `prefork` pool, without the fork.
 #[derive(Debug)]

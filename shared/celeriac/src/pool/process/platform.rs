@@ -161,8 +161,8 @@ mod other {
     }
 
     pub(in super::super) fn leave_signals_to_the_worker() -> io::Result<()> {
-        tokio::signal::ctrl_c();
-        Ok(())
+        // A handler stays when its receiver is gone.
+        tokio::signal::windows::ctrl_c().map(drop)
     }
 
     pub(in super::super) fn end_now() -> ! {
