@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use celeriac::broker::{Broker, RedisBroker, RedisBrokerOptions, Window};
 use celeriac::exception::Exception;
-use celeriac::message::{AcceptContent, Envelope};
+use celeriac::message::{AcceptContent, Envelope, TimeLimits};
 use celeriac::node::NodeId;
 use celeriac::pool::ThreadPool;
 use celeriac::redis_server::{RedisServer as Address, TlsOptions};
@@ -61,6 +61,8 @@ impl Engine {
             max_deliveries: Some(3),
             fallback_queue: fallback_queue.map(str::to_owned),
             prefetch_multiplier: 1,
+            time_limits: TimeLimits::default(),
+            drain_timeout: None,
             shutdown: shutdown.clone(),
         });
         let running =
@@ -307,7 +309,7 @@ async fn a_failure_that_is_not_acknowledged_is_a_dead_letter_with_its_result_sto
         let gate = again.clone();
         async move {
             if !context.is_redelivered() {
-                return Err(Exception::new("billiard.exceptions", "TimeLimitExceeded", vec![1.into()]).into());
+                std::future::pending::<()>().await;
             }
             gate.begun.add_permits(1);
             gate.may_end.acquire().await?.forget();
@@ -316,7 +318,11 @@ async fn a_failure_that_is_not_acknowledged_is_a_dead_letter_with_its_result_sto
     };
     let reject = |options: &mut TaskOptions| options.acks_on_failure_or_timeout(false);
     registry.serve("fail", TypedTask::new([], fail).options(reject));
-    registry.serve("timeout", TypedTask::new([], timeout).options(reject));
+    let late = |options: &mut TaskOptions| {
+        reject(options);
+        options.time_limits.hard = Some(2.0);
+    };
+    registry.serve("timeout", TypedTask::new([], timeout).options(late));
     let mut engine = Engine::start(&redis, registry, None)?;
 
     let id = engine.send("fail").await?;

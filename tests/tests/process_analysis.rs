@@ -350,3 +350,47 @@ fn starts_are_as_far_apart_as_the_backend_says() -> anyhow::Result<()> {
     assert!((5..=30).contains(&apart), "{apart} s apart");
     Ok(())
 }
+
+/// Runs a task that cannot succeed under the worker's limits, whose code the row then has. Answers Celery's answer, the row's
+/// message, and how often it was started.
+fn ended_by(limit: (&str, &str), error_code: &str) -> anyhow::Result<(Value, String, usize)> {
+    let (backend, redis) = (Backend::embedded()?, RedisServer::start()?);
+    let worker = start_worker(&backend, &redis, &[limit])?;
+    let task_id = profile_task(&backend)?;
+    let arguments = json!([task_id, backend.user_id()]);
+    let answer = send(&Venv::celery57()?, &redis, PROCESS_ANALYSIS, &arguments, &[])?;
+    let row = backend.row(&task_id)?;
+    assert_eq!((row.status, row.error_code.as_deref()), (Status::Failed, Some(error_code)), "{answer}");
+    assert!(row.failed_at.is_some() && backend.ledger(&task_id)?.len() <= 1, "never charged twice");
+    assert_eq!(backend.outputs(&task_id)?, Vec::<String>::new());
+    let lines = worker.lines();
+    let is_start = |line: &&String| line.contains("process_analysis[") && line.contains("] received");
+    let starts = lines.iter().filter(is_start).count();
+    Ok((answer, row.error_message.unwrap_or_default(), starts))
+}
+
+#[test]
+fn the_soft_time_limit_is_retried_then_a_timeout() -> anyhow::Result<()> {
+    let (answer, message, starts) = ended_by(("CELERY_WORKER_SOFT_TIME_LIMIT", "0.001"), "TIMEOUT")?;
+    assert_eq!((&answer["state"], &answer["result"]["error_code"]), (&json!("SUCCESS"), &json!("TIMEOUT")));
+    assert!(message.contains("4 attempts"), "{message}");
+    assert_eq!(starts, 4);
+    Ok(())
+}
+
+#[test]
+fn the_hard_time_limit_is_told_by_the_row() -> anyhow::Result<()> {
+    let (answer, message, starts) = ended_by(("CELERY_WORKER_TIME_LIMIT", "0.001"), "CELERY_TASK_FAILURE")?;
+    assert_eq!((&answer["state"], starts), (&json!("FAILURE"), 1));
+    assert_eq!(message, "TimeLimitExceeded(0.001,)");
+    Ok(())
+}
+
+#[test]
+fn a_task_that_costs_three_executors_is_given_up() -> anyhow::Result<()> {
+    let limit = ("CELERY_WORKER_MAX_MEMORY_PER_TASK", "1");
+    let (answer, message, starts) = ended_by(limit, "CELERY_TASK_FAILURE")?;
+    assert_eq!((&answer["state"], starts), (&json!("FAILURE"), 3));
+    assert!(message.contains("1 KiB are allowed"), "{message}");
+    Ok(())
+}

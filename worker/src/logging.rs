@@ -1,7 +1,8 @@
 //! The log: where records go, which of them, and in which shape.
 //!
 //! Records of the `log` crate arrive here as well. Fields of the spans around a record (`task_id`,
-//! `task_name`, `user_id`, ...) belong to the record. Standard error is the only destination; the text
+//! `task_name`, `user_id`, ...) belong to the record. Standard error is the only destination, through the worker when the
+//! record is an executor's; the text
 //! of a line is made in `line`.
 
 mod line;
@@ -33,19 +34,36 @@ const OWN_CRATES: [&str; 4] = ["agensium_worker", "analysis", "celeriac", "platf
 /// How Celery calls the process that runs a node.
 pub(crate) const MAIN_PROCESS: &str = "MainProcess";
 
-/// Begins logging to standard error, for this process under this name.
-pub(crate) fn init(levels: &LogLevels, format: LogFormat, process: &'static str) -> anyhow::Result<()> {
-    let json = match format {
-        LogFormat::Json => true,
-        LogFormat::Text => false,
-        LogFormat::Auto => !io::stderr().is_terminal(),
-    };
+/// The name of this process, an executor.
+pub(crate) fn executor_name() -> &'static str {
+    // Once per process, for as long as it lives.
+    String::leak(format!("Executor-{}", std::process::id()))
+}
+
+/// Begins logging, for this process under this name: to standard error, or wherever an executor's lines go.
+pub(crate) fn init<W>(
+    levels: &LogLevels,
+    format: LogFormat,
+    process: &'static str,
+    writer: W,
+) -> anyhow::Result<()>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let json = decided(format) == LogFormat::Json;
     // Also sets the bridge from the `log` crate.
-    subscriber(LogLayer { json, process, writer: io::stderr }, levels)
-        .try_init()
-        .context("setting up the log")?;
+    subscriber(LogLayer { json, process, writer }, levels).try_init().context("setting up the log")?;
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// The format that `auto` stands for.
+pub(crate) fn decided(format: LogFormat) -> LogFormat {
+    match format {
+        LogFormat::Auto if io::stderr().is_terminal() => LogFormat::Text,
+        LogFormat::Auto => LogFormat::Json,
+        format => format,
+    }
 }
 
 fn subscriber<W>(layer: LogLayer<W>, levels: &LogLevels) -> impl Subscriber + Send + Sync

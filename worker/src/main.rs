@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use celeriac::pool::process::executor;
 use tokio::runtime::{Builder, Runtime};
 
 use cli::{Command, UsageError};
@@ -26,7 +27,10 @@ const FAILED: u8 = 1;
 const WRONG_USE: u8 = 2;
 
 fn main() -> ExitCode {
-    let invocation = match cli::parse(std::env::args_os()) {
+    let is_executor = executor::is_executor();
+    // Behind the word that makes it an executor stands the worker's own command line.
+    let arguments = std::env::args_os().enumerate().filter(|(place, _)| !(is_executor && *place == 1));
+    let invocation = match cli::parse(arguments.map(|(_, argument)| argument)) {
         Ok(invocation) => invocation,
         Err(answer) => {
             // Help that nobody reads to its end is no failure.
@@ -35,17 +39,23 @@ fn main() -> ExitCode {
         }
     };
     let scope = invocation.command.scope();
-    run(invocation).unwrap_or_else(|error| end_with(&error, scope))
+    run(invocation, is_executor).unwrap_or_else(|error| end_with(&error, scope))
 }
 
-fn run(invocation: cli::Invocation) -> anyhow::Result<ExitCode> {
+fn run(invocation: cli::Invocation, is_executor: bool) -> anyhow::Result<ExitCode> {
     let loaded = config::load(Sources {
         scope: invocation.command.scope(),
         flags: &invocation.flags,
         environment: std::env::vars_os().collect(),
         folder: Path::new(""),
     })?;
-    logging::init(&loaded.config.worker.loglevel, loaded.config.worker.logformat, logging::MAIN_PROCESS)?;
+    let (levels, format) = (&loaded.config.worker.loglevel, loaded.config.worker.logformat);
+    if is_executor && let Command::Worker(args) = &invocation.command {
+        executor::connect().context("this is started by a worker only")?;
+        logging::init(levels, format, logging::executor_name(), executor::log_writer)?;
+        return commands::worker::execute(args, &loaded.config);
+    }
+    logging::init(levels, format, logging::MAIN_PROCESS, std::io::stderr)?;
     for note in &loaded.notes {
         tracing::warn!("{note}");
     }

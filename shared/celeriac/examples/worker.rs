@@ -1,4 +1,5 @@
-//! A worker in a few lines: serves two tasks on the queue `celery` until it is told to stop.
+//! A worker in a few lines: serves two tasks on the queue `celery` until it is told to stop. Tasks run in processes of their
+//! own, which are this program, started anew.
 //!
 //!     cargo run -p celeriac --example worker -- redis://localhost:6379/0
 //!
@@ -8,6 +9,8 @@ use std::sync::Arc;
 
 use celeriac::broker::{RedisBroker, RedisBrokerOptions};
 use celeriac::node::NodeId;
+use celeriac::pool::process::executor;
+use celeriac::pool::{ProcessPool, ProcessPoolOptions};
 use celeriac::redis_server::{RedisServer, TlsOptions};
 use celeriac::results::{RedisResults, RedisResultsOptions};
 use celeriac::task::{Registry, TaskContext, TaskError, TypedTask};
@@ -28,13 +31,8 @@ fn count_words(context: TaskContext, paths: Vec<String>) -> Result<usize, TaskEr
     Ok(words)
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init();
-    let url = std::env::args().nth(1).unwrap_or_else(|| "redis://localhost:6379/0".into());
-    let server = RedisServer::new(&url, &TlsOptions::default())?;
-    let node = NodeId::new("example@localhost");
-
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(executor::log_writer).init();
     let mut registry = Registry::new();
     registry.serve("tasks.add", TypedTask::new(["x", "y"], add));
     registry.serve(
@@ -44,10 +42,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             options.retry_backoff = Some(1);
         }),
     );
+    // Started as the executor of a worker, it has nothing else to do than this.
+    if executor::is_executor() {
+        executor::serve(&registry)?;
+        return Ok(());
+    }
+    run(registry)
+}
 
+#[tokio::main]
+async fn run(registry: Registry) -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::args().nth(1).unwrap_or_else(|| "redis://localhost:6379/0".into());
+    let server = RedisServer::new(&url, &TlsOptions::default())?;
+    let node = NodeId::new("example@localhost");
     let broker = RedisBroker::new(server.clone(), &node, RedisBrokerOptions::default());
     let results = RedisResults::new(server, RedisResultsOptions::default());
     let mut parts = WorkerParts::new(node.name(), Arc::new(broker), Some(Arc::new(results)), registry);
+    parts.pool = Arc::new(ProcessPool::new(ProcessPoolOptions { max: 4, ..ProcessPoolOptions::default() }));
     parts.shutdown = Shutdown::on_signals()?;
     Worker::new(parts).run(&["celery".to_owned()]).await?;
     Ok(())

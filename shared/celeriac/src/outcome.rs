@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::exception::Exception;
@@ -9,7 +10,7 @@ use crate::task::TaskError;
 
 /// The end of one request. `worker::settle` turns it into result, acknowledgement and follow-up messages; no other
 /// place does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The task returned a value.
@@ -23,6 +24,11 @@ pub enum Outcome {
         /// What is shown until then.
         cause: Exception,
     },
+    /// The task is to run again as the next one of its queue.
+    RetryNext {
+        /// What is shown until then.
+        cause: Exception,
+    },
     /// The task refused its message.
     Reject {
         /// Why.
@@ -32,8 +38,17 @@ pub enum Outcome {
     },
     /// Nothing is stored.
     Ignore,
-    /// It did not run: expired or revoked.
+    /// It did not run, expired or revoked, or was terminated while it ran.
     Revoked(Exception),
+    /// The hard time limit ended it.
+    TimedOut(Exception),
+    /// Its executor ended while it ran: killed, crashed, out of memory.
+    Lost {
+        /// What happened to the executor.
+        exception: Exception,
+        /// Whether the task gets another attempt, counted.
+        redeliver: bool,
+    },
 }
 
 /// A body's end is an outcome as it is; what only the worker can find out (revoked) comes from nowhere else.
@@ -43,6 +58,7 @@ impl From<Result<Value, TaskError>> for Outcome {
             Ok(value) => Self::Success(value),
             Err(TaskError::Failure(exception)) => Self::Failure(exception),
             Err(TaskError::Retry { delay, cause }) => Self::Retry { delay, cause },
+            Err(TaskError::RetryNext { cause }) => Self::RetryNext { cause },
             Err(TaskError::Reject { reason, requeue }) => Self::Reject { reason, requeue },
             Err(TaskError::Ignore) => Self::Ignore,
         }
@@ -54,8 +70,8 @@ impl Outcome {
     pub fn state(&self) -> &'static str {
         match self {
             Self::Success(_) => "SUCCESS",
-            Self::Failure(_) => "FAILURE",
-            Self::Retry { .. } => "RETRY",
+            Self::Failure(_) | Self::TimedOut(_) | Self::Lost { .. } => "FAILURE",
+            Self::Retry { .. } | Self::RetryNext { .. } => "RETRY",
             Self::Reject { .. } => "REJECTED",
             Self::Ignore => "IGNORED",
             Self::Revoked(_) => "REVOKED",

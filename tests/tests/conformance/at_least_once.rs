@@ -253,20 +253,18 @@ fn c051_keeps_a_stored_success() -> anyhow::Result<()> {
 
 #[test]
 fn c052_stops_after_too_many_deliveries() -> anyhow::Result<()> {
-    let redis = RedisServer::start()?;
-    push(&redis, "default", &envelope("celeriac.test.abort", "poison", &json!([])))?;
-    for _ in 0..4 {
-        let mut worker = start_worker(&redis, &["-c", "1"])?;
-        let ended = || -> anyhow::Result<bool> {
-            Ok(worker.try_wait()?.is_some() || meta(&redis, "poison")?.is_some())
-        };
-        wait_until("the task has ended the worker or was refused", ended)?;
-    }
-    let stored = meta(&redis, "poison")?.expect("it is given up");
+    let lab = Lab::start(&["-c", "1"])?;
+    let stored = lab.run("celeriac.test.abort", "poison", &json!([]))?;
     assert_eq!(
         (&stored["status"], &stored["result"]["exc_type"]),
         (&json!("FAILURE"), &json!("WorkerLostError"))
     );
+    let starts = lab.worker.lines().iter().filter(|line| line.contains("[poison] received")).count();
+    assert_eq!((starts, lab.held()?, lab.waiting("dlq")?.len()), (3, 0, 1));
+    // Workers that were lost with it count as well.
+    let counted = json!({"x-deliveries": 3});
+    lab.push(&with_headers(envelope(NOOP, "unlucky", &json!([])), &counted))?;
+    assert_eq!(lab.outcome("unlucky")?["result"]["exc_type"], "WorkerLostError");
     Ok(())
 }
 
@@ -295,6 +293,21 @@ fn c054_stops_cold() -> anyhow::Result<()> {
     let back = lab.waiting("default")?;
     assert_eq!((back.len(), &back[0]["headers"]["redelivered"]), (1, &json!(true)));
     assert_eq!(lab.held()?, 0);
+    Ok(())
+}
+
+#[test]
+fn c055_honours_the_soft_shutdown_period() -> anyhow::Result<()> {
+    let mut lab = Lab::start(&["-c", "2", "--soft-shutdown-timeout", "3"])?;
+    lab.push(&envelope(SLEEP, "long", &json!([FOR_EVER])))?;
+    lab.push(&envelope(SLEEP, "short", &json!([2])))?;
+    for id in ["long", "short"] {
+        lab.worker.wait_for_line(&format!("[{id}] received"))?;
+    }
+    lab.worker.signal(Signal::QUIT)?;
+    assert_eq!(lab.outcome("short")?["status"], "SUCCESS", "it has the time to end");
+    assert_eq!(lab.worker.wait_exit(PATIENCE)?.code(), Some(1));
+    assert_eq!((meta(&lab.redis, "long")?, lab.waiting("default")?.len(), lab.held()?), (None, 1, 0));
     Ok(())
 }
 

@@ -83,6 +83,17 @@ impl Lab {
         Ok(self.worker.wait_exit(PATIENCE)?.code())
     }
 
+    /// The process that runs tasks, or one of them, when there is one.
+    pub(crate) fn executor(&self) -> anyhow::Result<Option<i32>> {
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.worker.id()))? {
+            let children = std::fs::read_to_string(thread?.path().join("children"))?;
+            if let Some(first) = children.split_whitespace().next() {
+                return Ok(Some(first.parse()?));
+            }
+        }
+        Ok(None)
+    }
+
     /// The messages that wait in a list, the next to be taken first.
     pub(crate) fn waiting(&self, list: &str) -> anyhow::Result<Vec<Value>> {
         waiting(&self.redis, list)

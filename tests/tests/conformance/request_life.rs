@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use redis::Commands;
+use rustix::process::{Pid, kill_process};
 use serde_json::{Value, json};
+use system_tests::process::Signal;
+use system_tests::program::PATIENCE;
 
 use crate::lab::{
     Lab, Monitor, connect, envelope, meta, meta_key, order_of_ends, position, wait_until, with_headers,
@@ -250,5 +253,122 @@ fn c083_waiting_messages_take_no_place() -> anyhow::Result<()> {
         lab.push(&envelope(NOOP, "at-once", &json!([])))
     })?;
     assert_eq!(order[0], "at-once");
+    Ok(())
+}
+
+#[test]
+fn c060_applies_the_message_s_time_limit() -> anyhow::Result<()> {
+    let lab = Lab::start(&["-c", "2", "--time-limit", "60"])?;
+    lab.python(
+        "app.send_task('celeriac.test.sleep', args=[600], time_limit=2, task_id='limited')",
+        &Value::Null,
+    )?;
+    let stored = lab.outcome("limited")?;
+    assert_eq!(stored["result"]["exc_message"], json!([2]));
+    Ok(())
+}
+
+#[test]
+fn c061_python_raises_the_time_limits_exceptions() -> anyhow::Result<()> {
+    let lab = Lab::start(&["-c", "2"])?;
+    let answer = lab.python(
+        "
+from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+answer = []
+for limits, expected in ({'soft_time_limit': 1}, SoftTimeLimitExceeded), ({'time_limit': 1}, TimeLimitExceeded):
+    result = app.send_task('celeriac.test.sleep', args=[600], **limits)
+    try:
+        result.get(timeout=100)
+    except expected as error:
+        answer.append([result.state, list(error.args)])
+",
+        &Value::Null,
+    )?;
+    assert_eq!(answer, json!([["FAILURE", []], ["FAILURE", [1]]]));
+    Ok(())
+}
+
+#[test]
+fn c062_counts_limits_from_the_start() -> anyhow::Result<()> {
+    let lab = Lab::start(&["-c", "1", "--prefetch-multiplier", "2"])?;
+    let limit = json!({"timelimit": [2, null]});
+    lab.push(&envelope("celeriac.test.sleep", "before", &json!([3])))?;
+    lab.push(&with_headers(envelope("celeriac.test.sleep", "behind", &json!([0.5])), &limit))?;
+    assert_eq!(lab.outcome("behind")?["status"], "SUCCESS");
+    Ok(())
+}
+
+#[test]
+fn c063_acknowledges_on_timeout_unless_told_otherwise() -> anyhow::Result<()> {
+    let mut lab = Lab::start(&["-c", "1"])?;
+    let limited = |task: &str, id: &str| {
+        with_headers(envelope(task, id, &json!([600])), &json!({"timelimit": [1, null]}))
+    };
+    lab.push(&limited("celeriac.test.sleep", "gone"))?;
+    assert_eq!(lab.outcome("gone")?["result"]["exc_type"], "TimeLimitExceeded");
+    assert_eq!((lab.held()?, lab.waiting("default")?.len()), (0, 0));
+
+    lab.push(&limited("celeriac.test.sleep_kept", "kept"))?;
+    assert_eq!(lab.outcome("kept")?["result"]["exc_type"], "TimeLimitExceeded");
+    lab.terminate()?;
+    let back = lab.waiting("default")?;
+    assert_eq!((back.len(), &back[0]["headers"]["redelivered"]), (1, &json!(true)));
+    Ok(())
+}
+
+#[test]
+fn c064_requeues_when_the_executing_process_dies() -> anyhow::Result<()> {
+    let lab = Lab::start(&["-c", "1"])?;
+    lab.push(&envelope("celeriac.test.abort", "lost", &json!([])))?;
+    lab.worker.wait_for_line("[lost] goes back to its queue")?;
+    assert_eq!(lab.outcome("lost")?["status"], "FAILURE");
+    let before = lab.worker.lines().len();
+    lab.push(&with_headers(envelope("celeriac.test.sleep", "long", &json!([600])), &json!({"custom": 1})))?;
+    lab.worker.wait_for_line_after(before, "[long] received")?;
+    lab.push(&envelope("celeriac.test.sleep", "waiting", &json!([600])))?;
+    // One that is killed before it begins has lost nothing.
+    wait_until("the executor is lost with the task", || {
+        if lab.worker.lines().iter().any(|line| line.contains("[long] goes back")) {
+            return Ok(true);
+        }
+        if let Some(executor) = Pid::from_raw(lab.executor()?.unwrap_or_default()) {
+            kill_process(executor, Signal::KILL)?;
+        }
+        Ok(false)
+    })?;
+    // It is behind what waits.
+    lab.worker.wait_for_line_after(before, "[waiting] received")?;
+    let back = lab.waiting("default")?;
+    assert_eq!((back.len(), &back[0]["headers"]["id"]), (1, &json!("long")));
+    assert_eq!((&back[0]["headers"]["x-deliveries"], &back[0]["headers"]["custom"]), (&json!(1), &json!(1)));
+    assert_eq!(meta(&lab.redis, "long")?, None, "nothing is stored");
+    Ok(())
+}
+
+#[test]
+fn c065_stores_worker_lost_when_it_is_not_requeued() -> anyhow::Result<()> {
+    let lab = Lab::start(&["-c", "1"])?;
+    let stored = lab.run("celeriac.test.abort_once", "lost", &json!([]))?;
+    assert_eq!(
+        (&stored["status"], &stored["result"]["exc_type"], &stored["result"]["exc_module"]),
+        (&json!("FAILURE"), &json!("WorkerLostError"), &json!("billiard.exceptions"))
+    );
+    assert_eq!((&stored["traceback"], lab.held()?, lab.waiting("default")?.len()), (&Value::Null, 0, 0));
+    Ok(())
+}
+
+#[test]
+fn c066_acknowledges_early_at_the_start() -> anyhow::Result<()> {
+    let mut lab = Lab::start(&["-c", "1"])?;
+    lab.push(&envelope("celeriac.test.sleep_acked", "early", &json!([600])))?;
+    lab.worker.wait_for_line("[early] received")?;
+    wait_until("it is acknowledged while it runs", || {
+        Ok(lab.held()? == 0 && lab.waiting("default")?.is_empty())
+    })?;
+    assert_eq!(meta(&lab.redis, "early")?, None);
+    // What cannot be handed back is a failure (quirk Q13).
+    lab.worker.signal(Signal::QUIT)?;
+    lab.worker.wait_exit(PATIENCE)?;
+    assert_eq!(meta(&lab.redis, "early")?.unwrap_or_default()["result"]["exc_type"], "WorkerLostError");
     Ok(())
 }

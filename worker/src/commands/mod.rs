@@ -3,6 +3,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod analyze;
+mod banner;
 pub(crate) mod config;
 mod connections;
 pub(crate) mod dlq;

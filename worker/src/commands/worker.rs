@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use celeriac::backoff::Backoff;
-use celeriac::pool::ThreadPool;
-use celeriac::task::Registry;
+use celeriac::message::TimeLimits;
+use celeriac::pool::process::executor;
+use celeriac::pool::{Pool, ProcessPool, ProcessPoolOptions, ThreadPool};
 use celeriac::{Shutdown, Worker, WorkerParts};
 use platform::storage::{Bucket, BucketConfig};
 use platform::store::{Store, StoreError};
 
-use super::connections;
+use super::{banner, connections};
 use crate::cli::WorkerArgs;
-use crate::config::{Config, Storage};
+use crate::config::{self, Config, Storage};
+use crate::logging;
 use crate::tasks::{self, Services};
 
 /// Between two looks whether messages are taken. Longer than anything that heals by itself.
@@ -25,30 +27,36 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the configuration names something unusable, or the database is not ready for use.
 pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
+    let shutdown = Shutdown::new()
+        .with_soft_timeout(config.worker.soft_shutdown_timeout)
+        .listening()
+        .context("cannot listen to signals")?;
     let Some(services) = connect(config, &shutdown).await? else {
         return Ok(ExitCode::from(shutdown.exit_code()));
     };
     let registry = tasks::registry(services, config.analysis.rate_limit, args.with_test_tasks);
-    announce(config, &registry);
     let hostname = config.worker.hostname.clone();
     let broker = connections::broker(config, &hostname)?;
+    let results = connections::results(config)?;
+    let pool = pool(config);
+    banner::announce(config, &registry, &*pool);
+    let settings = &config.worker;
     let worker = Worker::new(WorkerParts {
         broker: Arc::new(broker.clone()),
-        results: connections::results(config)?,
-        pool: Arc::new(ThreadPool::new(config.worker.concurrency.get())),
+        results,
+        pool,
         registry,
         hostname,
         accept: config.broker.accept_content,
-        max_deliveries: config.worker.max_deliveries,
-        fallback_queue: config.worker.fallback_queue.clone(),
-        prefetch_multiplier: config.worker.prefetch_multiplier as usize,
+        max_deliveries: settings.max_deliveries,
+        fallback_queue: settings.fallback_queue.clone(),
+        prefetch_multiplier: settings.prefetch_multiplier as usize,
+        time_limits: TimeLimits { soft: settings.soft_time_limit, hard: settings.time_limit },
+        drain_timeout: Some(settings.drain_timeout),
         shutdown: shutdown.clone(),
     });
     tokio::select! {
-        done = worker.run(&config.worker.queues) => {
-            done.context("cannot hand back the messages that were left")?;
-        }
+        done = worker.run(&settings.queues) => done.context("cannot hand back the messages that were left")?,
         // Ended, it holds nothing and is started again by whatever looks after it.
         stalled = broker.watch(WATCH_INTERVAL) => return Err(stalled.into()),
     }
@@ -56,26 +64,37 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
     Ok(ExitCode::from(shutdown.exit_code()))
 }
 
-fn announce(config: &Config, registry: &Registry) {
-    let worker = &config.worker;
-    tracing::info!(
-        node = worker.hostname,
-        queues = worker.queues.join(","),
-        concurrency = worker.concurrency,
-        prefetch = worker.concurrency.get() * worker.prefetch_multiplier as usize,
-        broker = %config.broker.url,
-        database = %config.database.url,
-        storage = %describe(&config.storage),
-        tasks = registry.names().join(","),
-        "{} ready",
-        worker.hostname,
-    );
+/// Runs tasks for a worker, in its executor's process.
+///
+/// # Errors
+/// When this process was not started by a worker, or the storage cannot be used.
+pub(crate) fn execute(args: &WorkerArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let bucket = Bucket::connect(&bucket_config(&config.storage)).context("cannot use the storage")?;
+    let services = Services::new(config.database.url.clone(), bucket);
+    let registry = tasks::registry(services, config.analysis.rate_limit, args.with_test_tasks);
+    executor::serve(&registry).context("cannot serve the worker")
 }
 
-fn describe(storage: &Storage) -> String {
-    match storage {
-        Storage::Folder(folder) => folder.display().to_string(),
-        Storage::S3(s3) => format!("bucket {} in {}", s3.bucket, s3.region),
+fn pool(config: &Config) -> Arc<dyn Pool> {
+    let worker = &config.worker;
+    let max = worker.autoscale.map_or(worker.concurrency.get(), |autoscale| autoscale.max);
+    match worker.pool {
+        config::Pool::Solo => Arc::new(ThreadPool::solo()),
+        config::Pool::Threads => Arc::new(ThreadPool::new(max)),
+        config::Pool::Prefork => {
+            let mut options = ProcessPoolOptions {
+                max,
+                min: worker.autoscale.map(|autoscale| autoscale.min),
+                max_tasks_per_child: worker.max_tasks_per_child,
+                max_memory_per_child: worker.max_memory_per_child,
+                max_memory_per_task: worker.max_memory_per_task,
+                ..ProcessPoolOptions::default()
+            };
+            // Lines of all processes look alike, although only the worker sees a terminal.
+            let format = logging::decided(worker.logformat).name();
+            options.arguments.extend(["--logformat".into(), format.into()]);
+            Arc::new(ProcessPool::new(options))
+        }
     }
 }
 
@@ -85,8 +104,8 @@ async fn connect(config: &Config, shutdown: &Shutdown) -> anyhow::Result<Option<
     let mut backoff = Backoff::reconnect();
     loop {
         let missing = match ready_store(config.database.url.expose()).await {
-            Ok(store) => match bucket.ping().await {
-                Ok(()) => return Ok(Some(Services { store, bucket })),
+            Ok(()) => match bucket.ping().await {
+                Ok(()) => return Ok(Some(Services::new(config.database.url.clone(), bucket))),
                 Err(error) if error.is_transient() => format!("the storage is not reachable: {error}"),
                 Err(error) => return Err(error).context("cannot use the storage"),
             },
@@ -102,9 +121,9 @@ async fn connect(config: &Config, shutdown: &Shutdown) -> anyhow::Result<Option<
     }
 }
 
-/// A store whose tables are there. The embedded database makes its own; a shared one is the backend's, so that its
+/// Sees to it that the tables are there. The embedded database makes its own; a shared one is the backend's, so that its
 /// tables are only checked (`migrate` makes them).
-async fn ready_store(url: &str) -> Result<Store, StoreError> {
+async fn ready_store(url: &str) -> Result<(), StoreError> {
     let store = Store::connect(url).await?;
     if store.url().is_embedded() {
         let done = store.migrate().await?;
@@ -114,7 +133,7 @@ async fn ready_store(url: &str) -> Result<Store, StoreError> {
     } else {
         store.check_tables().await?;
     }
-    Ok(store)
+    Ok(())
 }
 
 fn bucket_config(storage: &Storage) -> BucketConfig {

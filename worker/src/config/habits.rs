@@ -40,7 +40,7 @@ pub(crate) static HABITS: &[Habit] = &[
     },
     Habit { long: "skip-checks", why: "no Python application is loaded", ..ROW },
     Habit { long: "no-color", short: Some('C'), why: "the log is never coloured", ..ROW },
-    Habit { long: "quiet", short: Some('q'), why: "there is no banner", ..ROW },
+    Habit { long: "quiet", short: Some('q'), why: "the banner is part of the log, see --loglevel", ..ROW },
     Habit {
         long: "optimization",
         short: Some('O'),
@@ -72,46 +72,9 @@ pub(crate) static HABITS: &[Habit] = &[
         ..ROW
     },
     Habit {
-        long: "pool",
-        short: Some('P'),
-        value: Some("POOL"),
-        why: "tasks run in threads of this process",
-        ..ROW
-    },
-    Habit { long: "pool-start-method", value: Some("METHOD"), why: "there are no child processes", ..ROW },
-    Habit {
-        long: "autoscale",
-        value: Some("MAX,MIN"),
-        missed: true,
-        why: "the number of slots is fixed, see --concurrency",
-        ..ROW
-    },
-    Habit {
-        long: "time-limit",
-        value: Some("SECONDS"),
-        missed: true,
-        why: "the node sets no limit of its own",
-        ..ROW
-    },
-    Habit {
-        long: "soft-time-limit",
-        value: Some("SECONDS"),
-        missed: true,
-        why: "the node sets no limit of its own",
-        ..ROW
-    },
-    Habit {
-        long: "max-tasks-per-child",
-        value: Some("N"),
-        missed: true,
-        why: "there are no child processes to replace",
-        ..ROW
-    },
-    Habit {
-        long: "max-memory-per-child",
-        value: Some("KIB"),
-        missed: true,
-        why: "there are no child processes to replace",
+        long: "pool-start-method",
+        value: Some("METHOD"),
+        why: "executors are always this program, started anew",
         ..ROW
     },
 ];

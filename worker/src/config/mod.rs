@@ -28,6 +28,7 @@ pub(crate) use levels::LogLevels;
 pub(crate) use load::{Effective, Loaded, Sources, load};
 pub(crate) use origin::Flags;
 pub(crate) use problem::Problems;
+pub(crate) use secret::ConnectionUrl;
 pub(crate) use setting::{Scope, Setting};
 pub(crate) use settings::{SECTIONS, SETTINGS};
-pub(crate) use typed::{Config, LogFormat, Storage, TlsMode};
+pub(crate) use typed::{Config, LogFormat, Pool, Storage, TlsMode};

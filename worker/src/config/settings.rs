@@ -5,7 +5,9 @@
 
 use super::kind::{BROKER_URL, DATABASE_URL, HTTP_URL, Kind, RESULT_URL};
 use super::setting::{Default, Scope, Setting, long, short};
-use super::special::{ACCEPT_CONTENT, CONCURRENCY, LOG_LEVELS, NODE_NAME, PRIORITY_STEPS, RATE_LIMIT};
+use super::special::{
+    ACCEPT_CONTENT, AUTOSCALE, CONCURRENCY, LOG_LEVELS, NODE_NAME, PRIORITY_STEPS, RATE_LIMIT,
+};
 
 const EVERY: &[Scope] =
     &[Scope::Worker, Scope::Send, Scope::Dlq, Scope::Analyze, Scope::Agent, Scope::Migrate];
@@ -251,6 +253,98 @@ pub(crate) static SETTINGS: &[Setting] = &[
         default: Default::Text("auto"),
         help: "How many tasks run at the same time. `auto` (or 0): the number of cores this process may use, limits of a \
                container included.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.pool",
+        flag: short('P', "pool"),
+        environment: &["CELERY_WORKER_POOL"],
+        kind: Kind::Choice(&["prefork", "threads", "solo", "processes"]),
+        default: Default::Text("prefork"),
+        help: "Where tasks run. `prefork` (or `processes`): each in a process of its own, an executor, which can be ended by \
+               time limits and takes nothing with it when it crashes. `threads`: in this process; a task that never \
+               gives way cannot be ended. `solo`: in this process, one at a time.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.autoscale",
+        flag: long("autoscale"),
+        environment: &["CELERY_WORKER_AUTOSCALE"],
+        kind: Kind::Special(AUTOSCALE),
+        default: Default::Unset("worker.concurrency executors at any time"),
+        help: "The largest and the smallest number of executors, instead of `worker.concurrency`. More than the smallest \
+               are started when messages are there for them; one that has had nothing to do for 30 seconds ends.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.time_limit",
+        flag: long("time-limit"),
+        environment: &["CELERY_WORKER_TIME_LIMIT"],
+        kind: Kind::Number { min: 0.0, max: 31_536_000.0, unit: "seconds" },
+        default: Default::Text("1800"),
+        help: "The hard time limit of tasks whose message sets none: the task's executor is ended and `TimeLimitExceeded` \
+               stored. 0: no limit.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.soft_time_limit",
+        flag: long("soft-time-limit"),
+        environment: &["CELERY_WORKER_SOFT_TIME_LIMIT"],
+        kind: Kind::Number { min: 0.0, max: 31_536_000.0, unit: "seconds" },
+        default: Default::Text("1500"),
+        help: "The soft time limit of tasks whose message sets none: the task is asked to stop. `process_analysis` then runs \
+               again, next in its queue, at most 3 times. 0: no limit.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.max_tasks_per_child",
+        flag: long("max-tasks-per-child"),
+        environment: &["CELERY_WORKER_MAX_TASKS_PER_CHILD"],
+        kind: Kind::Integer { min: 0, max: 1_000_000_000, unit: "tasks" },
+        default: Default::Text("0"),
+        help: "After so many tasks an executor is replaced. 0: never.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.max_memory_per_child",
+        flag: long("max-memory-per-child"),
+        environment: &["CELERY_WORKER_MAX_MEMORY_PER_CHILD"],
+        kind: Kind::Integer { min: 0, max: 1_000_000_000_000, unit: "KiB" },
+        default: Default::Text("400000"),
+        help: "An executor of which more is resident after a task is replaced. 0: never. It ends no task: that is \
+               `worker.max_memory_per_task`.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.max_memory_per_task",
+        flag: long("max-memory-per-task"),
+        environment: &["CELERY_WORKER_MAX_MEMORY_PER_TASK"],
+        kind: Kind::Integer { min: 0, max: 1_000_000_000_000, unit: "KiB" },
+        default: Default::Text("0"),
+        help: "A task whose executor grows beyond this is ended at once, as one whose executor was lost. On Linux only. \
+               0: no limit.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.drain_timeout",
+        flag: long("drain-timeout"),
+        environment: &["CELERY_WORKER_DRAIN_TIMEOUT"],
+        kind: Kind::Number { min: 0.0, max: 31_536_000.0, unit: "seconds" },
+        default: Default::Text("25"),
+        help: "How long running tasks may go on after SIGTERM or SIGINT. Then they are ended and their messages handed back, \
+               which counts as no attempt. Keep it below the time after which the host kills: 30 seconds with Kubernetes \
+               (`terminationGracePeriodSeconds`), Render and Heroku, 10 with `docker stop`, 90 with systemd \
+               (`TimeoutStopSec`), `RAILWAY_DEPLOYMENT_DRAINING_SECONDS` with Railway, where it is 0 unless set.",
+        ..ROW
+    },
+    Setting {
+        key: "worker.soft_shutdown_timeout",
+        flag: long("soft-shutdown-timeout"),
+        environment: &["CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT"],
+        kind: Kind::Number { min: 0.0, max: 31_536_000.0, unit: "seconds" },
+        default: Default::Text("0"),
+        help: "How long running tasks may go on after SIGQUIT or a second signal before their messages are handed back, as \
+               Celery's `worker_soft_shutdown_timeout`. 0: not at all.",
         ..ROW
     },
     Setting {

@@ -21,6 +21,13 @@ pub(crate) const CONCURRENCY: Special = Special {
     read: read_concurrency,
 };
 
+/// `worker.autoscale`.
+pub(crate) const AUTOSCALE: Special = Special {
+    placeholder: "MAX,MIN",
+    allowed: "two whole numbers, the larger one first, from 1 and 0 to 4096; MIN is 0 when it is left out",
+    read: read_autoscale,
+};
+
 /// `worker.hostname`.
 pub(crate) const NODE_NAME: Special = Special {
     placeholder: "NAME",
@@ -66,6 +73,18 @@ fn read_concurrency(text: &str) -> Result<Value, String> {
         Ok(slots) if slots > MOST_SLOTS => Err(format!("is above {MOST_SLOTS}")),
         Ok(slots) => Ok(json!(slots)),
         Err(_) => Err("is no whole number".to_owned()),
+    }
+}
+
+fn read_autoscale(text: &str) -> Result<Value, String> {
+    let (max, min) = text.split_once(',').unwrap_or((text, "0"));
+    let number = |text: &str| text.trim().parse::<usize>().map_err(|_| "is not two whole numbers".to_owned());
+    let (max, min) = (number(max)?, number(min)?);
+    match max {
+        0 => Err("has no room for a task".to_owned()),
+        max if max > MOST_SLOTS => Err(format!("is above {MOST_SLOTS}")),
+        max if max < min => Err("has the smaller number first".to_owned()),
+        max => Ok(json!({"max": max, "min": min})),
     }
 }
 
@@ -123,6 +142,15 @@ mod tests {
             [("3,6", "lacks step 0"), ("0,10", "has a step above 9"), ("0,x", "is no list of whole numbers")]
         {
             assert_eq!(read_priority_steps(text), Err(why.to_owned()));
+        }
+    }
+
+    #[test]
+    fn autoscale_is_largest_and_smallest() {
+        assert_eq!(read_autoscale("10, 3"), Ok(json!({"max": 10, "min": 3})));
+        assert_eq!(read_autoscale("4"), Ok(json!({"max": 4, "min": 0})));
+        for (text, why) in [("3,10", "smaller"), ("0", "no room"), ("x,1", "not two"), ("5000", "above")] {
+            assert!(read_autoscale(text).unwrap_err().contains(why), "{text}");
         }
     }
 

@@ -107,6 +107,30 @@ pub(crate) struct Worker {
     pub(crate) queues: Vec<String>,
     /// Tasks at the same time.
     pub(crate) concurrency: NonZeroUsize,
+    pub(crate) pool: Pool,
+    /// None: `concurrency`.
+    pub(crate) autoscale: Option<Autoscale>,
+    /// Seconds; None: no limit.
+    #[serde(deserialize_with = "seconds_limit")]
+    pub(crate) time_limit: Option<f64>,
+    /// Seconds; None: no limit.
+    #[serde(deserialize_with = "seconds_limit")]
+    pub(crate) soft_time_limit: Option<f64>,
+    /// None: never replaced.
+    #[serde(deserialize_with = "limit")]
+    pub(crate) max_tasks_per_child: Option<u64>,
+    /// KiB; None: never replaced.
+    #[serde(deserialize_with = "limit")]
+    pub(crate) max_memory_per_child: Option<u64>,
+    /// KiB; None: no limit.
+    #[serde(deserialize_with = "limit")]
+    pub(crate) max_memory_per_task: Option<u64>,
+    /// From a warm shutdown to handing back what still runs.
+    #[serde(deserialize_with = "seconds")]
+    pub(crate) drain_timeout: Duration,
+    /// From a cold shutdown to handing back what still runs.
+    #[serde(deserialize_with = "seconds")]
+    pub(crate) soft_shutdown_timeout: Duration,
     /// Messages held per slot; 0: no limit.
     pub(crate) prefetch_multiplier: u32,
     /// None: no limit.
@@ -120,6 +144,27 @@ pub(crate) struct Worker {
     pub(crate) logformat: LogFormat,
 }
 
+/// Where tasks run.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Pool {
+    /// In executors.
+    #[serde(alias = "processes")]
+    Prefork,
+    /// In this process.
+    Threads,
+    /// In this process, one at a time.
+    Solo,
+}
+
+/// How many executors there are.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Autoscale {
+    pub(crate) max: usize,
+    pub(crate) min: usize,
+}
+
 /// The shape of log lines.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -130,6 +175,17 @@ pub(crate) enum LogFormat {
     Text,
     /// One object per line.
     Json,
+}
+
+impl LogFormat {
+    /// Its name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// The task `process_analysis`.
@@ -198,6 +254,11 @@ impl From<StorageFields> for Storage {
 
 fn seconds<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     Duration::try_from_secs_f64(f64::deserialize(input)?).map_err(de::Error::custom)
+}
+
+/// 0 is no limit.
+fn seconds_limit<'de, D: Deserializer<'de>>(input: D) -> Result<Option<f64>, D::Error> {
+    f64::deserialize(input).map(|limit| (limit > 0.0).then_some(limit))
 }
 
 /// 0 is no limit.

@@ -9,17 +9,39 @@ use std::sync::Arc;
 
 use celeriac::task::{RateLimit, Registry};
 use platform::storage::Bucket;
-use platform::store::Store;
+use platform::store::{Store, StoreError};
+use tokio::sync::OnceCell;
 
+use crate::config::ConnectionUrl;
 use process_analysis::ProcessAnalysis;
 
-/// What the tasks work with.
+/// What the tasks work with. The database is connected by the first task that needs it.
 #[derive(Debug, Clone)]
 pub(crate) struct Services {
+    database_url: ConnectionUrl,
+    store: Arc<OnceCell<Store>>,
+    bucket: Bucket,
+}
+
+/// What a task works with.
+#[derive(Debug, Clone)]
+struct Connected {
     /// The task rows and the bill.
-    pub(crate) store: Store,
+    store: Store,
     /// The files.
-    pub(crate) bucket: Bucket,
+    bucket: Bucket,
+}
+
+impl Services {
+    /// Services that have not been asked for anything yet.
+    pub(crate) fn new(database_url: ConnectionUrl, bucket: Bucket) -> Self {
+        Self { database_url, store: Arc::default(), bucket }
+    }
+
+    async fn connected(&self) -> Result<Connected, StoreError> {
+        let store = self.store.get_or_try_init(|| Store::connect(self.database_url.expose())).await?;
+        Ok(Connected { store: store.clone(), bucket: self.bucket.clone() })
+    }
 }
 
 /// The module that the backend's code imports the tasks from, the one of the first documents, and none.

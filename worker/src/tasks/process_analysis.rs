@@ -16,7 +16,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use celeriac::Exception;
 use celeriac::backoff::Backoff;
-use celeriac::task::{Arguments, RateLimit, Task, TaskContext, TaskError, TaskOptions};
+use celeriac::message::Request;
+use celeriac::task::{Arguments, CancelReason, RateLimit, Task, TaskContext, TaskError, TaskOptions};
 use chrono::Utc;
 use platform::storage::{InputRules, TaskFiles};
 use platform::store::{Claim, Finished, Progress, Status, Store, StoreError, TaskRow};
@@ -24,8 +25,8 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::Services;
 use super::verdict::{Failure, Verdict, retry};
+use super::{Connected, Services};
 
 /// Attempts to write a final state before the whole task is tried again.
 const FINAL_WRITE_ATTEMPTS: u32 = 5;
@@ -50,13 +51,18 @@ impl Task for ProcessAnalysis {
     async fn run(&self, context: TaskContext, arguments: Arguments) -> Result<Value, TaskError> {
         let task_id: String = arguments.required(0, "task_id")?;
         let user_id: i64 = arguments.required(1, "user_id")?;
-        let attempt = Attempt {
-            services: self.services.clone(),
-            task_id,
-            user_id,
-            started: Instant::now(),
-            cancellation: context.cancellation().clone(),
+        let started = Instant::now();
+        let services = match self.services.connected().await {
+            Ok(services) => services,
+            Err(error) => {
+                let failure = Failure::internal(error.to_string());
+                return match error.is_transient() {
+                    true => Err(retry(&failure, context.retries())),
+                    false => Err(Exception::builtin("RuntimeError", failure.message).into()),
+                };
+            }
         };
+        let attempt = Attempt { services, task_id, user_id, started, context: context.clone() };
         match attempt.run().await {
             Ok(execution_time_ms) => Ok(
                 json!({"status": "success", "task_id": attempt.task_id, "execution_time_ms": execution_time_ms}),
@@ -71,16 +77,38 @@ impl Task for ProcessAnalysis {
         options.rate_limit = self.rate_limit;
         options
     }
+
+    /// The attempt was ended before it could write the row (platform.md 3.7).
+    async fn on_killed(&self, request: &Request, exception: &Exception) {
+        let arguments = Arguments { args: request.args.clone(), kwargs: request.kwargs.clone() };
+        let Ok(task_id) = arguments.required::<String>(0, "task_id") else { return };
+        let message = killed_message(exception);
+        let written = patiently(|| async {
+            let services = self.services.connected().await?;
+            services.store.fail(&task_id, "CELERY_TASK_FAILURE", &message).await
+        });
+        if let Err(error) = written.await {
+            tracing::error!(%error, task_id, "cannot write that the task was ended: {message}");
+        }
+    }
+}
+
+/// The exception's text as the backend's failure hook writes it.
+fn killed_message(exception: &Exception) -> String {
+    match exception.args.first() {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => format!("{}({other},)", exception.class),
+        None => exception.to_string(),
+    }
 }
 
 /// One attempt at one task.
 struct Attempt {
-    services: Services,
+    services: Connected,
     task_id: String,
     user_id: i64,
     started: Instant,
-    /// Cancelled when another worker has the message.
-    cancellation: CancellationToken,
+    context: TaskContext,
 }
 
 impl Attempt {
@@ -107,7 +135,7 @@ impl Attempt {
         let chain = self.analyse(tool, row.agents.clone(), inputs, parameters, &files).await?;
         let execution_time_ms = self.elapsed_ms();
         self.upload(tool, &chain, &files, execution_time_ms).await?;
-        match self.patiently(|| self.services.store.complete(&self.task_id)).await? {
+        match patiently(|| self.services.store.complete(&self.task_id)).await? {
             Finished::Written => Ok(execution_time_ms),
             Finished::WrongStatus(status) => Err(self.stopped(status, &files).await),
             Finished::Gone => Err(self.gone(&files).await),
@@ -144,7 +172,7 @@ impl Attempt {
         let mut progress = RowProgress {
             store: self.services.store.clone(),
             task_id: self.task_id.clone(),
-            cancellation: self.cancellation.clone(),
+            cancellation: self.context.cancellation().clone(),
             runtime: Handle::current(),
             stopped: None,
         };
@@ -161,7 +189,7 @@ impl Attempt {
                 Err(self.stopped(status, task_files).await)
             }
             (Err(Stopped { .. }), Some(Progress::Gone)) => Err(self.gone(task_files).await),
-            (Err(Stopped { .. }), _) => Err(Verdict::Superseded),
+            (Err(Stopped { .. }), _) => Err(self.interrupted()),
         }
     }
 
@@ -201,13 +229,21 @@ impl Attempt {
 
     /// Stops here if the row, or the message, is not ours any more.
     async fn go_on(&self, files: &TaskFiles) -> Result<(), Verdict> {
-        if self.cancellation.is_cancelled() {
-            return Err(Verdict::Superseded);
+        if self.context.cancel_reason().is_some() {
+            return Err(self.interrupted());
         }
         match self.services.store.check(&self.task_id).await? {
             Progress::Continue => Ok(()),
             Progress::Stopped(status) => Err(self.stopped(status, files).await),
             Progress::Gone => Err(self.gone(files).await),
+        }
+    }
+
+    /// The worker asked the attempt to stop.
+    fn interrupted(&self) -> Verdict {
+        match self.context.cancel_reason() {
+            Some(CancelReason::SoftTimeLimit) => Verdict::TimedOut { execution_time_ms: self.elapsed_ms() },
+            _ => Verdict::Superseded,
         }
     }
 
@@ -253,6 +289,15 @@ impl Attempt {
                 Ok(Failure::transformer("TASK_CANCELLED", message, execution_time_ms).value(&self.task_id))
             }
             Verdict::Superseded => Err(TaskError::Ignore),
+            Verdict::TimedOut { .. } if retries < MAX_RETRIES => {
+                Err(TaskError::RetryNext { cause: Exception::soft_time_limit() })
+            }
+            Verdict::TimedOut { execution_time_ms } => {
+                let attempts = retries.saturating_add(1);
+                let message =
+                    format!("The analysis reached its soft time limit in each of {attempts} attempts.");
+                self.fail(Failure::transformer("TIMEOUT", message, execution_time_ms)).await
+            }
             Verdict::Failed(failure) => self.fail(failure).await,
             Verdict::Retry { failure, writable: true } if retries >= MAX_RETRIES => self.fail(failure).await,
             Verdict::Retry { failure, .. } => Err(retry(&failure, retries)),
@@ -263,7 +308,7 @@ impl Attempt {
     async fn fail(&self, failure: Failure) -> Result<Value, TaskError> {
         tracing::warn!(error_code = failure.code, "the analysis failed: {}", failure.message);
         let written =
-            self.patiently(|| self.services.store.fail(&self.task_id, failure.code, &failure.message)).await;
+            patiently(|| self.services.store.fail(&self.task_id, failure.code, &failure.message)).await;
         match written {
             Ok(Finished::Written | Finished::WrongStatus(_) | Finished::Gone) => {
                 Ok(failure.value(&self.task_id))
@@ -275,28 +320,28 @@ impl Attempt {
         }
     }
 
-    /// Tries a write several times before its failure counts: what it ends would have to be done all over again.
-    async fn patiently<T, R>(&self, write: impl Fn() -> R) -> Result<T, StoreError>
-    where
-        R: Future<Output = Result<T, StoreError>>,
-    {
-        let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(8));
-        let mut attempts_left = FINAL_WRITE_ATTEMPTS;
-        loop {
-            attempts_left -= 1;
-            match write().await {
-                Err(error) if error.is_transient() && attempts_left > 0 => {
-                    tracing::warn!(%error, attempts_left, "the database did not take the outcome; trying again");
-                    tokio::time::sleep(backoff.pause()).await;
-                }
-                answer => return answer,
-            }
-        }
-    }
-
     /// Whole milliseconds since the attempt began, truncated (platform.md 1.2).
     fn elapsed_ms(&self) -> u64 {
         self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
+    }
+}
+
+/// Tries a write several times before its failure counts: what it ends would have to be done all over again.
+async fn patiently<T, R>(write: impl Fn() -> R) -> Result<T, StoreError>
+where
+    R: Future<Output = Result<T, StoreError>>,
+{
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(8));
+    let mut attempts_left = FINAL_WRITE_ATTEMPTS;
+    loop {
+        attempts_left -= 1;
+        match write().await {
+            Err(error) if error.is_transient() && attempts_left > 0 => {
+                tracing::warn!(%error, attempts_left, "the database did not take the outcome; trying again");
+                tokio::time::sleep(backoff.pause()).await;
+            }
+            answer => return answer,
+        }
     }
 }
 

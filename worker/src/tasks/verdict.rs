@@ -20,6 +20,11 @@ pub(super) enum Verdict {
         /// Milliseconds of work.
         execution_time_ms: u64,
     },
+    /// The soft time limit was reached while it ran.
+    TimedOut {
+        /// Milliseconds of work.
+        execution_time_ms: u64,
+    },
     /// The row is to become FAILED.
     Failed(Failure),
     /// The world outside failed in a way that passes: another attempt may succeed.

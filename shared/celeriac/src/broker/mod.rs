@@ -162,6 +162,8 @@ pub enum Disposition {
     Acknowledge,
     /// Back to its queue, behind all that wait there.
     Requeue(Box<Envelope>),
+    /// This message instead of it, as the next one of its queue.
+    Next(Box<Envelope>),
     /// Kept by the broker until its time is near, without this node. Then it is delivered again, to any node.
     Delay {
         /// Its queue.

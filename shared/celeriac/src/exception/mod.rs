@@ -4,12 +4,13 @@
 mod python;
 mod rust;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// An exception as a result holds it: `AsyncResult.get()` raises the class of that name with these arguments
 /// (celery-wire.md 6.2). Only modules that every Celery client has loaded are named here, because a reader looks the
 /// class up among its loaded modules (quirk Q27).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exception {
     /// The class's name.
     pub class: String,
@@ -60,6 +61,19 @@ impl Exception {
         Self::new("kombu.exceptions", "EncodeError", vec![Value::String(message.into())])
     }
 
+    /// The task has run longer than its soft time limit and did not make anything else of it.
+    pub fn soft_time_limit() -> Self {
+        Self::new("billiard.exceptions", "SoftTimeLimitExceeded", Vec::new())
+    }
+
+    /// The hard time limit of so many seconds ended the task.
+    pub fn time_limit(seconds: f64) -> Self {
+        // As the sender wrote it: whole seconds are an integer.
+        let whole = seconds.fract() == 0.0 && seconds.abs() < 1e15;
+        let seconds = if whole { Value::from(seconds as i64) } else { Value::from(seconds) };
+        Self::new("billiard.exceptions", "TimeLimitExceeded", vec![seconds])
+    }
+
     /// The task asked to be rejected.
     pub fn reject(reason: impl Into<String>, requeue: bool) -> Self {
         Self::new("celery.exceptions", "Reject", vec![Value::String(reason.into()), requeue.into()])
@@ -82,13 +96,7 @@ impl Exception {
     /// Whether it was not raised by the task's body: its process was lost, or ended at the hard time limit.
     pub(crate) fn is_from_outside(&self) -> bool {
         self.module == "billiard.exceptions"
-            && matches!(self.class.as_str(), "WorkerLostError" | "Terminated")
-            || self.is_hard_timeout()
-    }
-
-    /// Whether the hard time limit has ended the task.
-    pub(crate) fn is_hard_timeout(&self) -> bool {
-        self.module == "billiard.exceptions" && self.class == "TimeLimitExceeded"
+            && matches!(self.class.as_str(), "WorkerLostError" | "Terminated" | "TimeLimitExceeded")
     }
 
     /// The object that a result holds.

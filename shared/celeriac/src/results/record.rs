@@ -125,13 +125,17 @@ fn outcome_fields(outcome: &Outcome, now: DateTime<Utc>) -> Option<Map<String, V
     };
     Some(match outcome {
         Outcome::Success(value) => fields("SUCCESS", value.clone(), None, Some(now)),
-        Outcome::Failure(failure) => exception("FAILURE", failure, Some(now)),
+        Outcome::Failure(failure)
+        | Outcome::TimedOut(failure)
+        | Outcome::Lost { exception: failure, redeliver: false } => exception("FAILURE", failure, Some(now)),
         Outcome::Revoked(revoked) => exception("REVOKED", revoked, Some(now)),
-        Outcome::Retry { cause, .. } => exception("RETRY", cause, None),
+        Outcome::Retry { cause, .. } | Outcome::RetryNext { cause } => exception("RETRY", cause, None),
         Outcome::Reject { reason, requeue: false } => {
             exception("FAILURE", &Exception::reject(reason, false), Some(now))
         }
-        Outcome::Reject { requeue: true, .. } | Outcome::Ignore => return None,
+        Outcome::Reject { requeue: true, .. } | Outcome::Lost { redeliver: true, .. } | Outcome::Ignore => {
+            return None;
+        }
     })
 }
 

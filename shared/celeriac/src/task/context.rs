@@ -7,34 +7,37 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::states::States;
-use super::{TaskError, TaskOptions};
+use super::states::Audience;
+use super::{CancelReason, Cancellation, TaskError, TaskOptions};
 use crate::exception::Exception;
 use crate::message::Request;
 use crate::results::ResultError;
 
 /// Given to a task's body: which call this is, whether it should stop, and how to tell how far it is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TaskContext {
     request: Arc<Request>,
     hostname: Arc<str>,
-    cancellation: CancellationToken,
+    cancellation: Cancellation,
     default_retry_delay: Duration,
-    /// `None` when nobody wants results.
-    states: Option<States>,
+    audience: Arc<dyn Audience>,
+}
+
+impl std::fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskContext").field("id", &self.request.id).field("task", &self.request.task).finish()
+    }
 }
 
 impl TaskContext {
-    pub(crate) fn new(request: Arc<Request>, hostname: Arc<str>, cancellation: CancellationToken) -> Self {
-        let default_retry_delay = TaskOptions::default().default_retry_delay;
-        Self { request, hostname, cancellation, default_retry_delay, states: None }
-    }
-
-    /// The same for a task with these options, whose states are stored there.
-    pub(crate) fn with(mut self, options: &TaskOptions, states: Option<States>) -> Self {
-        self.default_retry_delay = options.default_retry_delay;
-        self.states = states;
-        self
+    pub(crate) fn new(
+        request: Arc<Request>,
+        hostname: Arc<str>,
+        cancellation: Cancellation,
+        options: &TaskOptions,
+        audience: Arc<dyn Audience>,
+    ) -> Self {
+        Self { request, hostname, cancellation, default_retry_delay: options.default_retry_delay, audience }
     }
 
     /// The task id.
@@ -119,10 +122,7 @@ impl TaskContext {
     /// # Errors
     /// [`ResultError`] when the result backend cannot be reached. The task may go on.
     pub async fn update_state(&self, state: &str, meta: Value) -> Result<(), ResultError> {
-        match &self.states {
-            Some(states) => states.store(&self.request, state, &meta).await,
-            None => Ok(()),
-        }
+        self.audience.state(state, meta).await
     }
 
     /// [`Self::update_state`] for functions that are no async ones. To be called on a thread for blocking work, where
@@ -154,9 +154,29 @@ impl TaskContext {
         &self.request
     }
 
-    /// Cancelled when the task's end will not count any more: its message was handed to another worker, or this one
-    /// is being stopped cold. A body that runs long asks now and then and stops.
+    /// Cancelled when the task is asked to stop; [`Self::cancel_reason`] says why. A body that runs long asks now and then,
+    /// stops, and ends with [`Self::stopped`]. One that goes on is ended: at once by the hard time limit, soon by every
+    /// other reason, if it runs in a process of its own.
     pub fn cancellation(&self) -> &CancellationToken {
-        &self.cancellation
+        self.cancellation.token()
+    }
+
+    /// Why the task is asked to stop, if it is.
+    pub fn cancel_reason(&self) -> Option<CancelReason> {
+        self.cancellation.reason()
+    }
+
+    /// The end of a body that stops because it was asked to: a failure after the soft time limit, else nothing that
+    /// counts.
+    pub fn stopped(&self) -> TaskError {
+        match self.cancel_reason() {
+            Some(CancelReason::SoftTimeLimit) => Exception::soft_time_limit().into(),
+            _ => TaskError::Ignore,
+        }
+    }
+
+    /// Tells the worker how far the task is. Only the latest report is kept, for those who look at running tasks.
+    pub fn report_progress(&self, progress: Value) {
+        self.audience.progress(progress);
     }
 }

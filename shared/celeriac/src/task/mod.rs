@@ -4,9 +4,11 @@
 
 //!
 //! - `typed`: functions as tasks; `parameters` and `keywords`: how a call's arguments become theirs.
-//! - `context`: what a running task knows and may tell; `states`: where what it tells is stored.
+//! - `context`: what a running task knows and may tell; `states`: where what it tells is stored; `cancellation`: how it is
+//!   asked to stop.
 //! - `retry`, `rate_limit`: options that are more than a value.
 
+mod cancellation;
 mod context;
 mod keywords;
 mod parameters;
@@ -25,13 +27,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::exception::Exception;
+use crate::message::{Request, TimeLimits};
 
+pub use cancellation::{CancelReason, Cancellation};
 pub use context::TaskContext;
 pub use keywords::Keywords;
 pub use parameters::{Call, Parameter, Parameters};
 pub use rate_limit::{InvalidRate, RateLimit};
 pub use registry::Registry;
-pub(crate) use states::States;
+pub(crate) use states::{Audience, States};
 pub use typed::{Async, Blocking, Function, TypedTask};
 
 /// A task that this worker serves.
@@ -46,6 +50,12 @@ pub trait Task: Send + Sync + 'static {
     /// How its messages and results are treated.
     fn options(&self) -> TaskOptions {
         TaskOptions::default()
+    }
+
+    /// Called in the worker process before a failure is stored of which the body could not know: it was ended by the
+    /// hard time limit, or its executor was lost and there is no further attempt. For whoever keeps a state of its own.
+    async fn on_killed(&self, request: &Request, exception: &Exception) {
+        let _ = (request, exception);
     }
 }
 
@@ -81,7 +91,11 @@ pub struct TaskOptions {
     /// How often it may start on this worker; what comes sooner waits, held and unacknowledged. Default: as often as it
     /// comes.
     pub rate_limit: Option<RateLimit>,
-
+    /// Its own time limits, for what the message does not limit. Default: the worker's.
+    pub time_limits: TimeLimits,
+    /// Put the message back, counted, when its executor is lost; otherwise store FAILURE `WorkerLostError`. Only of use
+    /// with `acks_late`. Default: true.
+    pub reject_on_worker_lost: bool,
     /// Classes of exceptions after which the task is tried again by itself, as [`Exception::is_a`] names them. Default: none.
     pub autoretry_for: Vec<String>,
     /// Classes of exceptions that are no reason for it, whatever `autoretry_for` says. Default: none.
@@ -99,8 +113,8 @@ pub struct TaskOptions {
     /// Acknowledge the message of a task that failed, if it is acknowledged late at all. If not, the message is rejected: it
     /// becomes a dead letter. Default: true.
     pub acks_on_failure: bool,
-    /// Acknowledge the message of a task that its hard time limit has ended, if it is acknowledged late at all. If not, it
-    /// goes back to its queue, the failure stored all the same. Default: true.
+    /// Acknowledge the message after the hard time limit and keep it as a dead letter; otherwise it goes back to its queue,
+    /// counted. FAILURE is stored either way. Only of use with `acks_late`. Default: true.
     pub acks_on_timeout: bool,
 }
 
@@ -113,7 +127,8 @@ impl Default for TaskOptions {
             track_started: false,
             max_retries: Some(3),
             rate_limit: None,
-
+            time_limits: TimeLimits::default(),
+            reject_on_worker_lost: true,
             autoretry_for: Vec::new(),
             dont_autoretry_for: Vec::new(),
             retry_backoff: None,
@@ -136,6 +151,11 @@ pub enum TaskError {
     Retry {
         /// Time until the next attempt.
         delay: Duration,
+        /// Why.
+        cause: Exception,
+    },
+    /// It wants to run again as the next task of its queue; `cause` as for `Retry`.
+    RetryNext {
         /// Why.
         cause: Exception,
     },

@@ -3,12 +3,26 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::Request;
 use crate::results::{ResultBackend, ResultError};
+
+/// Who is told what a body tells while it runs.
+#[async_trait]
+pub(crate) trait Audience: Send + Sync {
+    /// How far it is; for show.
+    fn progress(&self, progress: Value);
+
+    /// A state of its own, to be stored.
+    ///
+    /// # Errors
+    /// [`ResultError`] when it cannot be.
+    async fn state(&self, state: &str, meta: Value) -> Result<(), ResultError>;
+}
 
 /// Stores the states of one run.
 #[derive(Clone)]
@@ -27,7 +41,7 @@ impl States {
     }
 
     /// Stores one, after those before it.
-    pub(super) async fn store(
+    pub(crate) async fn store(
         &self,
         request: &Request,
         state: &str,

@@ -7,6 +7,17 @@ use serde_json::json;
 use super::*;
 use crate::message::{Envelope, Request};
 
+struct Nobody;
+
+#[async_trait]
+impl Audience for Nobody {
+    fn progress(&self, _: Value) {}
+
+    async fn state(&self, _: &str, _: Value) -> Result<(), crate::results::ResultError> {
+        Ok(())
+    }
+}
+
 /// Calls a task as `tasks.f`.
 async fn call(task: &impl Task, args: Value, kwargs: Value) -> Result<Value, String> {
     let element = json!({
@@ -16,7 +27,8 @@ async fn call(task: &impl Task, args: Value, kwargs: Value) -> Result<Value, Str
     let envelope = Envelope::parse(element.to_string().as_bytes()).unwrap();
     let request = Request::decode(envelope, &Default::default()).unwrap();
     let arguments = Arguments { args: request.args.clone(), kwargs: request.kwargs.clone() };
-    let context = TaskContext::new(request.into(), "w@h".into(), Default::default());
+    let (options, nobody) = (TaskOptions::default(), std::sync::Arc::new(Nobody));
+    let context = TaskContext::new(request.into(), "w@h".into(), Default::default(), &options, nobody);
     task.run(context, arguments).await.map_err(|error| match error {
         TaskError::Failure(exception) => exception.to_string().replace("\\'", "'"),
         other => format!("{other:?}"),

@@ -3,6 +3,7 @@
 //! The way of a message: `Broker::consume` -> [`Request::decode`] -> `strategy` -> [`Pool`] -> `settle` ->
 //! `Broker::settle`. Nothing else acknowledges a message or stores a result.
 
+mod limits;
 mod pace;
 mod settle;
 mod shutdown;
@@ -15,7 +16,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,11 +27,11 @@ use tracing::Instrument;
 
 use crate::backoff::Backoff;
 use crate::broker::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
-use crate::message::{AcceptContent, Envelope, Malformed, Request};
+use crate::message::{AcceptContent, Envelope, Malformed, Request, TimeLimits};
 use crate::outcome::Outcome;
 use crate::pool::{Job, Pool, Slot, ThreadPool};
 use crate::results::{ResultBackend, ResultRecord};
-use crate::task::{Arguments, Registry, States, Task, TaskContext, TaskOptions};
+use crate::task::{Cancellation, Registry, States, Task, TaskOptions};
 use pace::Pace;
 use strategy::Decision;
 use turn::{Turn, Turns};
@@ -42,6 +43,9 @@ const RESULT_ATTEMPTS: u32 = 20;
 
 /// A message whose time is farther off is left to the broker: any number may wait there.
 const HELD_IN_MEMORY: TimeDelta = TimeDelta::seconds(60);
+
+/// What is to be handed back has so long to stop.
+const STOP: Duration = Duration::from_secs(3);
 
 /// A worker node, ready to run.
 #[derive(Clone)]
@@ -59,6 +63,8 @@ pub struct Worker {
     fallback_queue: Option<Arc<str>>,
     window: Window,
     pace: Arc<Pace>,
+    time_limits: TimeLimits,
+    drain_timeout: Option<Duration>,
     shutdown: Shutdown,
 }
 
@@ -82,6 +88,10 @@ pub struct WorkerParts {
     pub fallback_queue: Option<String>,
     /// Messages held for each one that can run at the same time; 0 is no limit. 1 holds only what runs.
     pub prefetch_multiplier: usize,
+    /// For tasks that neither the message nor the task itself limits.
+    pub time_limits: TimeLimits,
+    /// How long what runs may go on after a warm shutdown was asked for; `None` as long as it takes, as in Celery.
+    pub drain_timeout: Option<Duration>,
     /// Who asks it to stop.
     pub shutdown: Shutdown,
 }
@@ -105,6 +115,8 @@ impl WorkerParts {
             max_deliveries: Some(3),
             fallback_queue: None,
             prefetch_multiplier: 4,
+            time_limits: TimeLimits::default(),
+            drain_timeout: None,
             shutdown: Shutdown::new(),
         }
     }
@@ -135,6 +147,8 @@ impl Worker {
             max_deliveries,
             fallback_queue,
             prefetch_multiplier,
+            time_limits,
+            drain_timeout,
             shutdown,
         } = parts;
         let one_transaction =
@@ -151,6 +165,8 @@ impl Worker {
             broker,
             results,
             pool,
+            time_limits,
+            drain_timeout,
             shutdown,
         }
     }
@@ -176,6 +192,9 @@ impl Worker {
     async fn serve(self, queues: &[String]) -> Result<(), BrokerError> {
         let stop = self.shutdown.warm_requested().clone();
         let mut deliveries = self.broker.consume(queues, self.window.clone(), stop).await;
+        if let Some(timeout) = self.drain_timeout {
+            tokio::spawn(self.shutdown.clone().drain(timeout));
+        }
         let mut running = JoinSet::new();
         let mut turns = Turns::default();
         while let Some(delivery) = deliveries.recv().await {
@@ -183,14 +202,30 @@ impl Worker {
             while running.try_join_next().is_some() {}
         }
         tokio::select! {
-            () = async { while running.join_next().await.is_some() {} } => {}
-            () = self.shutdown.cold_requested().cancelled() => {}
+            () = join(&mut running) => {}
+            () = self.shutdown.hand_back_requested().cancelled() => {
+                // Nothing is handed back while it still runs here, unless it cannot be stopped.
+                let _ = tokio::time::timeout(STOP, join(&mut running)).await;
+            }
         }
-        let handed_back = self.broker.leave().await?;
+        let (handed_back, ()) = tokio::join!(self.broker.leave(), self.pool.close());
+        let handed_back = handed_back?;
         if handed_back > 0 {
             tracing::info!(handed_back, "messages are back in their queues");
         }
         Ok(())
+    }
+
+    /// Tells a task of an end that its body could not see.
+    async fn tell_killed(&self, request: &Request, receipt: &Receipt, outcome: &Outcome) {
+        if receipt.lost.is_cancelled() {
+            return;
+        }
+        if let Outcome::TimedOut(exception) | Outcome::Lost { exception, redeliver: false } = outcome
+            && let Some(task) = self.registry.get(&request.task)
+        {
+            task.on_killed(request, exception).await;
+        }
     }
 
     async fn handle(self, delivery: Delivery, turn: Turn) {
@@ -210,7 +245,9 @@ impl Worker {
                 );
                 drop(turn);
                 let results = self.results.as_deref();
-                let settlement = settle::lost_too_often(element, &request, results, &self.hostname);
+                let (settlement, outcome) =
+                    settle::lost_too_often(element, &request, results, &self.hostname);
+                self.tell_killed(&request, &receipt, &outcome).await;
                 self.settle(&receipt, settlement, Some(permit)).await;
             }
             Ok(request) => {
@@ -265,28 +302,31 @@ impl Worker {
             return;
         }
         let permit = options.acks_late.then_some(permit);
-        let cancellation = receipt.lost.child_token();
-        let states = self.states(&request, &options, &cancellation);
+        let states = self.states(&request, &options, &receipt.lost);
         let job = Job {
             task,
-            context: TaskContext::new(request.clone(), self.hostname.clone(), cancellation.clone())
-                .with(&options, states.clone()),
-            arguments: Arguments { args: request.args.clone(), kwargs: request.kwargs.clone() },
+            request: request.clone(),
+            hostname: self.hostname.clone(),
+            limits: limits::time_limits(&request, &options, self.time_limits),
+            cancellation: Cancellation::new(),
+            states: states.clone(),
         };
         let started = Instant::now();
-        let outcome = tokio::select! {
-            outcome = self.pool.run(slot, job) => outcome,
-            () = self.shutdown.cold_requested().cancelled() => {
-                cancellation.cancel();
-                return;
-            }
-        };
+        let outcome = limits::run(&*self.pool, slot, job, &receipt.lost, &self.shutdown).await;
         if let Some(states) = states {
             states.end().await;
         }
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            // It goes back when the worker leaves.
+            None if options.acks_late => return,
+            None => limits::cut_off(),
+        };
         let outcome = settle::retry_automatically(outcome, request.retries, &options);
         let outcome = settle::limit_retries(outcome, request.retries, &options);
+        let outcome = settle::limit_losses(outcome, &request, &options, self.max_deliveries);
         log_outcome(&request, &outcome, started);
+        self.tell_killed(&request, &receipt, &outcome).await;
         if options.acks_late {
             self.settle(&receipt, self.settlement(&request, &outcome, &options), permit).await;
         } else {
@@ -498,9 +538,13 @@ impl Worker {
     }
 }
 
+async fn join(running: &mut JoinSet<()>) {
+    while running.join_next().await.is_some() {}
+}
+
 async fn sleep_until(eta: DateTime<Utc>) {
     // Slept in pieces, because the wall clock that an ETA is told in may be set meanwhile.
-    const PIECE: std::time::Duration = std::time::Duration::from_secs(30);
+    const PIECE: Duration = Duration::from_secs(30);
     while let Ok(rest) = (eta - Utc::now()).to_std() {
         if rest.is_zero() {
             return;
@@ -513,12 +557,16 @@ fn log_outcome(request: &Request, outcome: &Outcome, started: Instant) {
     let (name, id, seconds) = (&request.task, &request.id, started.elapsed().as_secs_f64());
     match outcome {
         Outcome::Success(_) => tracing::info!("Task {name}[{id}] succeeded in {seconds:.6}s"),
-        Outcome::Failure(exception) => {
+        Outcome::Lost { exception, redeliver: true } => {
+            tracing::error!("Task {name}[{id}] goes back to its queue after {seconds:.6}s: {exception}");
+        }
+        Outcome::Failure(exception) | Outcome::TimedOut(exception) | Outcome::Lost { exception, .. } => {
             tracing::error!("Task {name}[{id}] failed in {seconds:.6}s: {exception}")
         }
         Outcome::Retry { delay, cause } => {
             tracing::info!("Task {name}[{id}] retry in {:.3}s: {cause}", delay.as_secs_f64());
         }
+        Outcome::RetryNext { cause } => tracing::info!("Task {name}[{id}] retry as the next one: {cause}"),
         Outcome::Reject { reason, requeue } => {
             tracing::warn!(requeue, "Task {name}[{id}] rejected in {seconds:.6}s: {reason}");
         }

@@ -23,7 +23,7 @@ pub(super) fn settlement(
     hostname: &str,
     now: DateTime<Utc>,
 ) -> Settlement {
-    let mut settlement = Settlement::from(disposition(request, outcome, options));
+    let mut settlement = Settlement::from(disposition(request, outcome, options, now));
     if let Outcome::Retry { delay, .. } = outcome {
         let queue = request.routing_key().unwrap_or_default().to_owned();
         settlement.publish.push((queue, request.retry(now, *delay)));
@@ -34,7 +34,12 @@ pub(super) fn settlement(
     settlement
 }
 
-fn disposition(request: &Request, outcome: &Outcome, options: &TaskOptions) -> Disposition {
+fn disposition(
+    request: &Request,
+    outcome: &Outcome,
+    options: &TaskOptions,
+    now: DateTime<Utc>,
+) -> Disposition {
     let requeue = |counted| {
         let mut envelope = request.envelope.clone();
         envelope.mark_redelivered(counted);
@@ -42,22 +47,34 @@ fn disposition(request: &Request, outcome: &Outcome, options: &TaskOptions) -> D
     };
     match outcome {
         Outcome::Reject { requeue: true, .. } => requeue(false),
+        Outcome::RetryNext { .. } => Disposition::Next(Box::new(request.retry(now, Duration::ZERO))),
+        Outcome::Lost { redeliver: true, .. } => requeue(true),
+        Outcome::Lost { exception, .. } => dead_letter(request, lost_reason(request), exception),
         // Counted, so that a task which always takes too long does not go round for ever.
-        Outcome::Failure(failure) if failure.is_hard_timeout() && !options.acks_on_timeout => requeue(true),
+        Outcome::TimedOut(_) if !options.acks_on_timeout => requeue(true),
+        Outcome::TimedOut(exception) => {
+            dead_letter(request, "the hard time limit ended the task".into(), exception)
+        }
         // A rejected message is the broker's dead letter, as in RabbitMQ.
-        Outcome::Failure(failure) if !failure.is_hard_timeout() && !options.acks_on_failure => {
-            Disposition::DeadLetter {
-                element: request.envelope.to_bytes().into(),
-                reason: "the task failed, and its failures are not acknowledged".into(),
-                exception: Some(failure.to_string()),
-            }
+        Outcome::Failure(failure) if !options.acks_on_failure => {
+            dead_letter(request, "the task failed, and its failures are not acknowledged".into(), failure)
         }
         _ => Disposition::Acknowledge,
     }
 }
 
+fn dead_letter(request: &Request, reason: String, exception: &Exception) -> Disposition {
+    let element = request.envelope.to_bytes().into();
+    Disposition::DeadLetter { element, reason, exception: Some(exception.to_string()) }
+}
+
+fn lost_reason(request: &Request) -> String {
+    let deliveries = request.envelope.earlier_deliveries().saturating_add(1);
+    format!("the executor was lost in each of {deliveries} deliveries")
+}
+
 fn wants_result(request: &Request, outcome: &Outcome, options: &TaskOptions) -> bool {
-    let is_error = matches!(outcome, Outcome::Failure(_) | Outcome::Retry { .. } | Outcome::Revoked(_));
+    let is_error = matches!(outcome.state(), "FAILURE" | "RETRY" | "REVOKED");
     wants_results(request, options) || is_error && options.store_errors_even_if_ignored
 }
 
@@ -66,11 +83,13 @@ pub(super) fn wants_results(request: &Request, options: &TaskOptions) -> bool {
     !request.ignore_result.unwrap_or(options.ignore_result)
 }
 
-/// What a refusal to be put back means for a message that was acknowledged before the task ran: it is lost, and its
-/// sender is told (quirk Q14).
+/// What an outcome means for a message that was acknowledged before the task ran. It cannot be put back: it is lost, and
+/// its sender is told (quirks Q13 and Q14). It has no place in its queue any more that a retry could take.
 pub(super) fn after_acknowledgement(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Reject { reason, requeue: true } => Outcome::Reject { reason, requeue: false },
+        Outcome::Lost { exception, .. } => Outcome::Lost { exception, redeliver: false },
+        Outcome::RetryNext { cause } => Outcome::Retry { delay: Duration::ZERO, cause },
         outcome => outcome,
     }
 }
@@ -88,8 +107,27 @@ pub(super) fn retry_automatically(outcome: Outcome, retries: u32, options: &Task
 /// The outcome of a retry that may not be made any more: the cause becomes the failure.
 pub(super) fn limit_retries(outcome: Outcome, retries: u32, options: &TaskOptions) -> Outcome {
     match (outcome, options.max_retries) {
-        (Outcome::Retry { cause, .. }, Some(max)) if retries >= max => Outcome::Failure(cause),
+        (Outcome::Retry { cause, .. } | Outcome::RetryNext { cause }, Some(max)) if retries >= max => {
+            Outcome::Failure(cause)
+        }
         (outcome, _) => outcome,
+    }
+}
+
+/// A lost executor that is not to be followed by another one: the task says so, or has cost enough of them.
+pub(super) fn limit_losses(
+    outcome: Outcome,
+    request: &Request,
+    options: &TaskOptions,
+    max_deliveries: Option<u64>,
+) -> Outcome {
+    let deliveries = request.envelope.earlier_deliveries().saturating_add(1);
+    let last = max_deliveries.is_some_and(|max| deliveries >= max);
+    match outcome {
+        Outcome::Lost { exception, .. } if last || !options.reject_on_worker_lost => {
+            Outcome::Lost { exception, redeliver: false }
+        }
+        outcome => outcome,
     }
 }
 
@@ -116,14 +154,15 @@ pub(super) fn lost_too_often(
     request: &Request,
     results: Option<&dyn ResultBackend>,
     hostname: &str,
-) -> Settlement {
+) -> (Settlement, Outcome) {
     let deliveries = request.envelope.earlier_deliveries();
     let reason = format!("{deliveries} workers that held this message were lost without an outcome");
     let exception = Exception::worker_lost(&reason);
-    let result =
-        results.and_then(|results| results.record(request, &Outcome::Failure(exception.clone()), hostname));
-    let disposition = Disposition::DeadLetter { element, reason, exception: Some(exception.to_string()) };
-    Settlement { result, ..Settlement::from(disposition) }
+    let text = exception.to_string();
+    let outcome = Outcome::Lost { exception, redeliver: false };
+    let result = results.and_then(|results| results.record(request, &outcome, hostname));
+    let disposition = Disposition::DeadLetter { element, reason, exception: Some(text) };
+    (Settlement { result, ..Settlement::from(disposition) }, outcome)
 }
 
 /// A task that this worker does not know goes on, unchanged, to where somebody does.
@@ -212,33 +251,67 @@ mod tests {
         assert_eq!(limit_retries(retry, 2, &options).state(), "FAILURE");
     }
 
+    fn settled(headers: Value, outcome: &Outcome, options: &TaskOptions) -> Settlement {
+        settlement(&request(headers), outcome, options, None, "w", "2026-11-22T02:53:00Z".parse().unwrap())
+    }
+
     #[test]
-    fn what_is_not_acknowledged() {
-        let timeout = Exception::new("billiard.exceptions", "TimeLimitExceeded", vec![5.into()]);
-        let failure = Exception::builtin("ValueError", "boom");
+    fn a_retry_at_the_front_takes_the_message_s_place() {
+        let outcome = Outcome::RetryNext { cause: Exception::soft_time_limit() };
+        let settlement = settled(json!({}), &outcome, &TaskOptions::default());
+        let Disposition::Next(envelope) = settlement.disposition else { unreachable!("next") };
+        assert_eq!((&envelope.headers()["retries"], &envelope.headers()["eta"]), (&json!(2), &Value::Null));
+        assert!(settlement.publish.is_empty());
+        let early = after_acknowledgement(outcome.clone());
+        assert_eq!(early, Outcome::Retry { delay: Duration::ZERO, cause: Exception::soft_time_limit() });
+        let options = TaskOptions { max_retries: Some(1), ..TaskOptions::default() };
+        assert_eq!(limit_retries(outcome, 1, &options), Outcome::Failure(Exception::soft_time_limit()));
+    }
+
+    #[test]
+    fn lost_executors_are_counted_up_to_the_limit() {
+        let options = TaskOptions::default();
+        let lost = |redeliver| Outcome::Lost { exception: Exception::worker_lost("x"), redeliver };
+        let limited = |deliveries: u64, options: &TaskOptions| {
+            limit_losses(lost(true), &request(json!({"x-deliveries": deliveries})), options, Some(3))
+        };
+        assert_eq!(limited(1, &options), lost(true));
+        assert_eq!(limited(2, &options), lost(false));
+        let keep = TaskOptions { reject_on_worker_lost: false, ..TaskOptions::default() };
+        assert_eq!(limited(0, &keep), lost(false));
+
+        let back = settled(json!({"x-deliveries": 1}), &lost(true), &options);
+        let Disposition::Requeue(envelope) = back.disposition else { unreachable!("requeued") };
+        assert_eq!((envelope.earlier_deliveries(), envelope.is_redelivered()), (2, true));
+        let dead = settled(json!({"x-deliveries": 2}), &lost(false), &options);
+        assert!(matches!(dead.disposition, Disposition::DeadLetter { .. }));
+    }
+
+    #[test]
+    fn the_hard_limit_leaves_a_dead_letter_unless_told_otherwise() {
+        let outcome = Outcome::TimedOut(Exception::time_limit(2.0));
+        let dead = settled(json!({}), &outcome, &TaskOptions::default());
+        let Disposition::DeadLetter { exception, .. } = dead.disposition else { unreachable!("dead") };
+        assert_eq!(exception.as_deref(), Some("TimeLimitExceeded(2)"));
+        let options = TaskOptions { acks_on_timeout: false, ..TaskOptions::default() };
+        let back = settled(json!({}), &outcome, &options);
+        let Disposition::Requeue(envelope) = back.disposition else { unreachable!("requeued") };
+        assert_eq!((envelope.is_redelivered(), envelope.earlier_deliveries()), (true, 1));
+    }
+
+    #[test]
+    fn a_failure_that_is_not_acknowledged_is_a_dead_letter() {
+        let outcome = Outcome::Failure(Exception::builtin("ValueError", "boom"));
         let mut options = TaskOptions::default();
-        let ends = |failure: &Exception, options: &TaskOptions| {
-            let outcome = Outcome::Failure(failure.clone());
-            settlement(&request(json!({})), &outcome, options, None, "w", Utc::now()).disposition
-        };
-        assert_eq!(ends(&failure, &options), Disposition::Acknowledge);
-        assert_eq!(ends(&timeout, &options), Disposition::Acknowledge);
-
+        assert_eq!(settled(json!({}), &outcome, &options).disposition, Disposition::Acknowledge);
         options.acks_on_failure_or_timeout(false);
-        let Disposition::Requeue(envelope) = ends(&timeout, &options) else { unreachable!("requeued") };
-        assert!(envelope.is_redelivered());
-        assert_eq!(envelope.earlier_deliveries(), 1);
-        let Disposition::DeadLetter { exception, .. } = ends(&failure, &options) else {
-            unreachable!("rejected")
-        };
+        let dead = settled(json!({}), &outcome, &options);
+        let Disposition::DeadLetter { exception, .. } = dead.disposition else { unreachable!("rejected") };
         assert_eq!(exception.as_deref(), Some("ValueError('boom')"));
-
         // Each has a setting of its own.
-        options.acks_on_timeout = true;
-        assert_eq!(ends(&timeout, &options), Disposition::Acknowledge);
         options.acks_on_failure = true;
-        options.acks_on_timeout = false;
-        assert_eq!(ends(&failure, &options), Disposition::Acknowledge);
+        assert_eq!(settled(json!({}), &outcome, &options).disposition, Disposition::Acknowledge);
+        assert!(!options.acks_on_timeout);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::*;
 use crate::broker::{MemoryBroker, MemoryServer};
 use crate::client::{AsyncResult, Client, GetError, TaskCall};
 use crate::exception::Exception;
-use crate::task::{TaskError, TypedTask};
+use crate::task::{TaskContext, TaskError, TypedTask};
 
 /// How long a test waits for what must come.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));

@@ -144,6 +144,9 @@ impl State {
         match disposition {
             Disposition::Acknowledge => {}
             Disposition::Requeue(envelope) => self.publish(&held.queue, &envelope),
+            Disposition::Next(envelope) => {
+                self.put(&held.queue, envelope.priority(), envelope.to_bytes().into(), true);
+            }
             Disposition::Delay { queue, until } => {
                 let number = self.number();
                 self.delayed.insert((until, number), (queue, held.element));

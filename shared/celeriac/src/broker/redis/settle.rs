@@ -46,6 +46,7 @@ pub(super) async fn settle(
         Disposition::Requeue(envelope) => {
             pushes.push((receipt.source.to_string(), "L", envelope.to_bytes()));
         }
+        Disposition::Next(envelope) => pushes.push((receipt.source.to_string(), "R", envelope.to_bytes())),
         Disposition::Delay { queue, until } => return delay(inner, receipt, &queue, until).await,
         Disposition::DeadLetter { element, reason, exception } => {
             let queue = inner.keys.queue_of(&receipt.source);
