@@ -1,6 +1,8 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
+mod cleaned;
 mod governance_checker;
+mod null_handler;
 mod readiness_rater;
 mod test_coverage;
 #[cfg(test)]
@@ -14,6 +16,7 @@ static AGENTS: &[&dyn Agent] = &[
     &readiness_rater::ReadinessRater,
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,
+    &null_handler::NullHandler,
 ];
 
 /// Every agent of this build.
