@@ -1,7 +1,9 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
+mod cleaned;
 mod drift_detector;
 mod governance_checker;
+mod null_handler;
 mod readiness_rater;
 mod score_risk;
 mod test_coverage;
@@ -18,6 +20,7 @@ static AGENTS: &[&dyn Agent] = &[
     &readiness_rater::ReadinessRater,
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,
+    &null_handler::NullHandler,
 ];
 
 /// Every agent of this build.

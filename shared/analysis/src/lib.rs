@@ -5,6 +5,7 @@
 //! | [`tools`] | which tools, agents, file slots and parameters exist (data) |
 //! | [`table`] | a CSV read once, with facts per column computed on demand |
 //! | [`stats`] | the statistics of the specifications, each defined once |
+//! | [`cleaning`] | the operations of agents that change data, each once |
 //! | [`dates`] | which texts are dates |
 //! | [`text`] | how a cell, a number or a figure is shown as text |
 //! | [`parameters`] | what a client sent for one agent, checked and echoed |
@@ -21,6 +22,7 @@ pub mod agent;
 pub mod agents;
 pub mod answer;
 pub mod chain;
+pub mod cleaning;
 pub mod dates;
 pub mod findings;
 pub mod parameters;

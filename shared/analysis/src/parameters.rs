@@ -3,6 +3,7 @@
 //! The rules are those of the profile tool (`_common-profile-my-data.md` 1 and C3): presence beats default, numeric
 //! text counts as a number, anything else is an error that names the parameter.
 
+mod lenient;
 mod literal;
 
 use serde_json::{Map, Number, Value};

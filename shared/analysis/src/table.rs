@@ -9,6 +9,7 @@ mod column;
 mod distinct;
 mod read;
 mod rows;
+mod write;
 
 use std::path::Path;
 use std::sync::OnceLock;

@@ -107,3 +107,9 @@ pub fn first_names<S: AsRef<str>>(names: &[S], n: usize, otherwise: &str) -> Str
     }
     names.iter().take(n).map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
 }
+
+/// The first three names, and `...` behind them if there are more.
+pub fn three_names<S: AsRef<str>>(names: &[S]) -> String {
+    let more = if names.len() > 3 { "..." } else { "" };
+    first_names(names, 3, "") + more
+}

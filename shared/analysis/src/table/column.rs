@@ -96,14 +96,41 @@ impl Column {
         // A type without a text form has no cells that could be shown.
         let cells = cells
             .unwrap_or_else(|_| Cells::Text(StringChunked::full_null(series.name().clone(), series.len())));
+        Self::of_cells(&name, cells)
+    }
+
+    /// A column of text.
+    pub fn of_text(name: &str, cells: StringChunked) -> Self {
+        Self::of_cells(name, Cells::Text(cells))
+    }
+
+    /// The same column again, without its facts; shares the cells.
+    pub fn share(&self) -> Self {
+        Self::of_cells(&self.name, self.cells.clone())
+    }
+
+    fn of_cells(name: &str, cells: Cells) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             cells,
             distinct: OnceLock::new(),
             ranking: OnceLock::new(),
             moments: OnceLock::new(),
             text: OnceLock::new(),
         }
+    }
+
+    /// The column as the data engine has it; shares the cells.
+    pub fn to_engine(&self) -> polars::prelude::Column {
+        let mut series = match &self.cells {
+            Cells::Integer(cells) => cells.clone().into_series(),
+            Cells::Float(cells) => cells.clone().into_series(),
+            Cells::Boolean(cells) => cells.clone().into_series(),
+            Cells::Text(cells) => cells.clone().into_series(),
+            Cells::BigInteger(cells) => cells.clone().into_series(),
+        };
+        series.rename(PlSmallStr::from_str(&self.name));
+        series.into_column()
     }
 
     /// The column's name.
