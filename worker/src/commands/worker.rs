@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
     let Some(services) = connect(config, &shutdown).await? else {
         return Ok(ExitCode::from(shutdown.exit_code()));
     };
-    let registry = tasks::registry(services, config.analysis.rate_limit, args.with_test_tasks);
+    let registry = tasks::registry(services, &config.analysis, args.with_test_tasks);
     announce(config, &registry);
     let hostname = config.worker.hostname.clone();
     let worker = Worker::new(WorkerParts {

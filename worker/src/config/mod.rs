@@ -30,4 +30,4 @@ pub(crate) use origin::Flags;
 pub(crate) use problem::Problems;
 pub(crate) use setting::{Scope, Setting};
 pub(crate) use settings::{SECTIONS, SETTINGS};
-pub(crate) use typed::{Config, LogFormat, Storage, TlsMode};
+pub(crate) use typed::{Analysis, Config, LogFormat, Storage, TlsMode};

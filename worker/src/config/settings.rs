@@ -324,6 +324,15 @@ pub(crate) static SETTINGS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        key: "analysis.global_rate_limit",
+        flag: long("global-rate-limit"),
+        kind: Kind::Special(RATE_LIMIT),
+        default: Default::Text("none"),
+        help: "How often all nodes of the broker together start a `process_analysis`, under each of its names: as \
+               `analysis.rate_limit`, kept in Redis. Set it to the same on every node; Python workers neither keep it nor count.",
+        ..ROW
+    },
+    Setting {
         key: "database.url",
         flag: long("database-url"),
         environment: &["DATABASE_URL"],

@@ -49,7 +49,7 @@ pub(crate) const PRIORITY_STEPS: Special = Special {
     read: read_priority_steps,
 };
 
-/// `analysis.rate_limit`.
+/// `analysis.rate_limit` and `analysis.global_rate_limit`.
 pub(crate) const RATE_LIMIT: Special = Special {
     placeholder: "RATE|none",
     allowed: "none, or starts per second, minute or hour: 5/s, 10/m, 100/h",

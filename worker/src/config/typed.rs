@@ -139,6 +139,9 @@ pub(crate) struct Analysis {
     /// None: as often as it comes.
     #[serde(deserialize_with = "rate")]
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Of all nodes together; None: as often as it comes.
+    #[serde(deserialize_with = "rate")]
+    pub(crate) global_rate_limit: Option<RateLimit>,
 }
 
 /// The backend's database.

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use celeriac::Exception;
 use celeriac::backoff::Backoff;
-use celeriac::task::{Arguments, RateLimit, Task, TaskContext, TaskError, TaskOptions};
+use celeriac::task::{Arguments, Task, TaskContext, TaskError, TaskOptions};
 use chrono::Utc;
 use platform::storage::{InputRules, TaskFiles};
 use platform::store::{Claim, Finished, Progress, Status, Store, StoreError, TaskRow};
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Services;
 use super::verdict::{Failure, Verdict, retry};
+use crate::config::Analysis;
 
 /// Attempts to write a final state before the whole task is tried again.
 const FINAL_WRITE_ATTEMPTS: u32 = 5;
@@ -36,12 +37,12 @@ const MAX_RETRIES: u32 = 3;
 #[derive(Debug)]
 pub(super) struct ProcessAnalysis {
     services: Services,
-    rate_limit: Option<RateLimit>,
+    settings: Analysis,
 }
 
 impl ProcessAnalysis {
-    pub(super) fn new(services: Services, rate_limit: Option<RateLimit>) -> Self {
-        Self { services, rate_limit }
+    pub(super) fn new(services: Services, settings: Analysis) -> Self {
+        Self { services, settings }
     }
 }
 
@@ -68,7 +69,8 @@ impl Task for ProcessAnalysis {
     fn options(&self) -> TaskOptions {
         let mut options = TaskOptions::default();
         options.max_retries = Some(MAX_RETRIES);
-        options.rate_limit = self.rate_limit;
+        options.rate_limit = self.settings.rate_limit;
+        options.global_rate_limit = self.settings.global_rate_limit;
         options
     }
 }

@@ -8,6 +8,7 @@ pub mod redis;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -55,6 +56,13 @@ pub trait Broker: Send + Sync {
     /// # Errors
     /// [`BrokerError`] when the server cannot be reached or refuses.
     async fn publish(&self, queue: &str, envelope: &Envelope) -> Result<(), BrokerError>;
+
+    /// Reserves the next start of a task among all nodes of the server, by the server's clock: now, or an `interval` after
+    /// the last that was reserved, by whatever node. Answers the time until then. A start that is not used is wasted.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the server cannot be reached; a start may have been wasted.
+    async fn reserve_start(&self, task: &str, interval: Duration) -> Result<Duration, BrokerError>;
 
     /// Hands back everything that this node still holds and takes leave of the other nodes. Call it once, after
     /// fetching has stopped.

@@ -81,6 +81,10 @@ pub struct TaskOptions {
     /// How often it may start on this worker; what comes sooner waits, held and unacknowledged. Default: as often as it
     /// comes.
     pub rate_limit: Option<RateLimit>,
+    /// How often it may start on all workers of the broker together, evenly apart, by the server's clock; what comes sooner
+    /// waits, held and unacknowledged. Celery has no such limit: a Python worker neither keeps it nor counts for it. Default: as
+    /// often as it comes.
+    pub global_rate_limit: Option<RateLimit>,
 
     /// Classes of exceptions after which the task is tried again by itself, as [`Exception::is_a`] names them. Default: none.
     pub autoretry_for: Vec<String>,
@@ -113,6 +117,7 @@ impl Default for TaskOptions {
             track_started: false,
             max_retries: Some(3),
             rate_limit: None,
+            global_rate_limit: None,
 
             autoretry_for: Vec::new(),
             dont_autoretry_for: Vec::new(),

@@ -3,7 +3,7 @@
 //! The way of a message: `Broker::consume` -> [`Request::decode`] -> `strategy` -> [`Pool`] -> `settle` ->
 //! `Broker::settle`. Nothing else acknowledges a message or stores a result.
 
-mod pace;
+mod fleet_pace;
 mod settle;
 mod shutdown;
 mod strategy;
@@ -28,10 +28,11 @@ use crate::backoff::Backoff;
 use crate::broker::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
 use crate::message::{AcceptContent, Envelope, Malformed, Request};
 use crate::outcome::Outcome;
+use crate::pace::Pace;
 use crate::pool::{Job, Pool, Slot, ThreadPool};
 use crate::results::{ResultBackend, ResultRecord};
 use crate::task::{Arguments, Registry, States, Task, TaskContext, TaskOptions};
-use pace::Pace;
+use fleet_pace::FleetPace;
 use strategy::Decision;
 use turn::{Turn, Turns};
 
@@ -59,6 +60,7 @@ pub struct Worker {
     fallback_queue: Option<Arc<str>>,
     window: Window,
     pace: Arc<Pace>,
+    fleet_pace: Arc<FleetPace>,
     shutdown: Shutdown,
 }
 
@@ -144,6 +146,7 @@ impl Worker {
             window: Window::new(pool.size().saturating_mul(prefetch_multiplier)),
             registry: Arc::new(registry),
             pace: Arc::default(),
+            fleet_pace: Arc::default(),
             accept,
             max_deliveries,
             fallback_queue: fallback_queue.map(Into::into),
@@ -363,7 +366,7 @@ impl Worker {
         }
     }
 
-    /// A place in the pool, not sooner than the task's rate limit allows, in the order of the turns.
+    /// A place in the pool, not sooner than the task's rate limits allow, in the order of the turns.
     async fn slot(
         &self,
         request: &Request,
@@ -373,8 +376,12 @@ impl Worker {
     ) -> Option<Slot> {
         let mut slot = pin!(async {
             if let Some(limit) = options.rate_limit {
-                let start = self.pace.take(&request.task, limit, tokio::time::Instant::now());
+                let start = self.pace.take(&request.task, limit.interval(), tokio::time::Instant::now());
                 self.unless_stopped(receipt, tokio::time::sleep_until(start)).await?;
+            }
+            if let Some(limit) = options.global_rate_limit {
+                let reserve = || self.broker.reserve_start(&request.task, limit.interval());
+                self.unless_stopped(receipt, self.fleet_pace.wait(&request.task, reserve)).await?;
             }
             self.unless_stopped(receipt, self.pool.slot()).await
         });

@@ -6,6 +6,7 @@
 //! - `restore`: giving messages back to their queues.
 //! - `dead_letters`: what nobody could run, and sending it again.
 //! - `settle`: ending deliveries.
+//! - `starts`: the starts of tasks, spaced over all nodes.
 //! - here: the parts put together, and publishing.
 //!
 //! Every change of more than one key is a script, so that it happens whole or not at all (design.md, invariant 1).
@@ -16,6 +17,7 @@ mod keys;
 mod lease;
 mod restore;
 mod settle;
+mod starts;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -190,6 +192,10 @@ impl Broker for RedisBroker {
             .query_async(&mut self.0.connection.clone())
             .await
             .map_err(unavailable("publish a message"))
+    }
+
+    async fn reserve_start(&self, task: &str, interval: Duration) -> Result<Duration, BrokerError> {
+        starts::reserve(&self.0, task, interval).await
     }
 
     async fn leave(&self) -> Result<usize, BrokerError> {
