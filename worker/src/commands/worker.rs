@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use celeriac::backoff::Backoff;
+use celeriac::broker::BrokerError;
 use celeriac::pool::ThreadPool;
 use celeriac::task::Registry;
 use celeriac::{Shutdown, Worker, WorkerParts};
@@ -40,7 +41,11 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
         prefetch_multiplier: config.worker.prefetch_multiplier as usize,
         shutdown: shutdown.clone(),
     });
-    worker.run(&config.worker.queues).await.context("cannot hand back the messages that were left")?;
+    match worker.run(&config.worker.queues).await {
+        Ok(()) => {}
+        Err(error @ BrokerError::GivenUp { .. }) => return Err(error.into()),
+        Err(error) => return Err(error).context("cannot hand back the messages that were left"),
+    }
     tracing::info!("worker has stopped");
     Ok(ExitCode::from(shutdown.exit_code()))
 }

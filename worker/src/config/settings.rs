@@ -5,7 +5,9 @@
 
 use super::kind::{BROKER_URL, DATABASE_URL, HTTP_URL, Kind, RESULT_URL};
 use super::setting::{Default, Scope, Setting, long, short};
-use super::special::{ACCEPT_CONTENT, CONCURRENCY, LOG_LEVELS, NODE_NAME, PRIORITY_STEPS, RATE_LIMIT};
+use super::special::{
+    ACCEPT_CONTENT, CONCURRENCY, LOG_LEVELS, MAX_RETRIES, NODE_NAME, PRIORITY_STEPS, RATE_LIMIT,
+};
 
 const EVERY: &[Scope] =
     &[Scope::Worker, Scope::Send, Scope::Dlq, Scope::Analyze, Scope::Agent, Scope::Migrate];
@@ -142,6 +144,26 @@ pub(crate) static SETTINGS: &[Setting] = &[
         used_by: DEAD_LETTERS,
         help: "The queue to which messages are put that nobody can run, with the reason in their headers; `dlq` lists them and \
                sends them again. No worker may consume it.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.connection_retry_on_startup",
+        flag: long("connection-retry-on-startup"),
+        kind: Kind::Boolean,
+        default: Default::Text("true"),
+        help: "Whether the worker waits for a broker that is not there when it starts (Celery's \
+               `broker_connection_retry_on_startup`). `false`: it ends at once, with exit code 1.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.connection_max_retries",
+        flag: long("connection-max-retries"),
+        kind: Kind::Special(MAX_RETRIES),
+        default: Default::Text("none"),
+        help: "How often in a row the worker tries again to reach the broker, at its start and later, before it ends with exit \
+               code 1 (Celery's `broker_connection_max_retries`, which is 100 there). What runs then is run again by another \
+               worker. The pauses grow from 0.1 s to 2 s (Celery's from 2 s to 30 s), so that as many retries are over sooner: 100 take about \
+               three minutes. `none` (or 0): for ever.",
         ..ROW
     },
     Setting {

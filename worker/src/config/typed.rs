@@ -46,6 +46,10 @@ pub(crate) struct Broker {
     /// Content types of messages.
     #[serde(deserialize_with = "content_types")]
     pub(crate) accept_content: AcceptContent,
+    /// Whether a broker that is not there at first is waited for.
+    pub(crate) connection_retry_on_startup: bool,
+    /// In a row; None: for ever.
+    pub(crate) connection_max_retries: Option<u32>,
     pub(crate) tls: Tls,
 }
 

@@ -185,6 +185,10 @@ impl Worker {
             running.spawn(self.clone().handle(delivery, turns.take()));
             while running.try_join_next().is_some() {}
         }
+        if !self.shutdown.warm_requested().is_cancelled() {
+            // The broker has given its server up: what runs could not be settled, and others will run it.
+            self.shutdown.cold();
+        }
         tokio::select! {
             () = async { while running.join_next().await.is_some() {} } => {}
             () = self.shutdown.cold_requested().cancelled() => {}

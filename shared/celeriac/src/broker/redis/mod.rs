@@ -5,6 +5,7 @@
 //! - `lease`: staying the holder, looking after the others.
 //! - `restore`: giving messages back to their queues.
 //! - `dead_letters`: what nobody could run, and sending it again.
+//! - `retries`: how often fetching is tried again.
 //! - `settle`: ending deliveries.
 //! - `starts`: the starts of tasks, spaced over all nodes.
 //! - here: the parts put together, and publishing.
@@ -16,6 +17,7 @@ mod fetch;
 mod keys;
 mod lease;
 mod restore;
+mod retries;
 mod settle;
 mod starts;
 
@@ -52,6 +54,12 @@ pub struct RedisBrokerOptions {
     pub dead_letter_queue: String,
     /// Time after which the other nodes hand back the messages of a node that has fallen silent. Default: 12 s.
     pub lease_time: Duration,
+    /// Celery's `broker_connection_retry_on_startup`: whether fetching is tried again when the server is not there at first. If
+    /// not, the broker gives up at once. Default: true.
+    pub connection_retry_on_startup: bool,
+    /// Celery's `broker_connection_max_retries`: how often in a row fetching is tried again before the broker gives up, at
+    /// first and later; `None` for ever. Pauses grow from 0.1 s to 2 s (Celery's from 2 s to 30 s). Default: `None`.
+    pub connection_max_retries: Option<u32>,
 }
 
 impl Default for RedisBrokerOptions {
@@ -63,6 +71,8 @@ impl Default for RedisBrokerOptions {
             separator: "\x06\x16".into(),
             dead_letter_queue: "dlq".into(),
             lease_time: Duration::from_secs(12),
+            connection_retry_on_startup: true,
+            connection_max_retries: None,
         }
     }
 }
@@ -83,6 +93,15 @@ struct Inner {
     node: NodeId,
     /// What it consumes, once it does.
     consumption: OnceLock<Arc<fetch::Consumption>>,
+    /// Why it gave the server up, if it did.
+    given_up: OnceLock<GivenUp>,
+}
+
+/// The server was not there, however often it was tried.
+#[derive(Debug, Clone)]
+struct GivenUp {
+    retries: u32,
+    reason: String,
 }
 
 impl RedisBroker {
@@ -97,6 +116,7 @@ impl RedisBroker {
             holding: Notify::new(),
             node: node.clone(),
             consumption: OnceLock::new(),
+            given_up: OnceLock::new(),
         }))
     }
 
@@ -200,6 +220,9 @@ impl Broker for RedisBroker {
 
     async fn leave(&self) -> Result<usize, BrokerError> {
         let inner = &self.0;
+        if let Some(GivenUp { retries, reason }) = inner.given_up.get().cloned() {
+            return Err(BrokerError::GivenUp { retries, reason });
+        }
         let queues =
             inner.consumption.get().map(|consumption| consumption.queues.as_slice()).unwrap_or_default();
         restore::leave(inner, queues).await.map_err(unavailable("hand messages back"))
