@@ -6,7 +6,8 @@
 use super::kind::{BROKER_URL, DATABASE_URL, HTTP_URL, Kind, RESULT_URL};
 use super::setting::{Default, Scope, Setting, long, short};
 use super::special::{
-    ACCEPT_CONTENT, CONCURRENCY, LOG_LEVELS, MAX_RETRIES, NODE_NAME, PRIORITY_STEPS, RATE_LIMIT,
+    ACCEPT_CONTENT, CONCURRENCY, LOG_LEVELS, MAX_RETRIES, NODE_NAME, PRIORITY_STEPS, QUEUE_OR_NONE,
+    RATE_LIMIT,
 };
 
 const EVERY: &[Scope] =
@@ -139,11 +140,11 @@ pub(crate) static SETTINGS: &[Setting] = &[
     Setting {
         key: "broker.dead_letter_queue",
         flag: long("dead-letter-queue"),
-        kind: Kind::Text("QUEUE"),
+        kind: Kind::Special(QUEUE_OR_NONE),
         default: Default::Text("dlq"),
         used_by: DEAD_LETTERS,
         help: "The queue to which messages are put that nobody can run, with the reason in their headers; `dlq` lists them and \
-               sends them again. No worker may consume it.",
+               sends them again. No worker may consume it. `none`: such messages are dropped with a warning, as by Celery.",
         ..ROW
     },
     Setting {

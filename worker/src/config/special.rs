@@ -63,6 +63,10 @@ pub(crate) const MAX_RETRIES: Special = Special {
     read: read_max_retries,
 };
 
+/// `broker.dead_letter_queue`.
+pub(crate) const QUEUE_OR_NONE: Special =
+    Special { placeholder: "QUEUE|none", allowed: "none, or the name of a queue", read: read_queue_or_none };
+
 fn read_concurrency(text: &str) -> Result<Value, String> {
     let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
     if text.eq_ignore_ascii_case("auto") {
@@ -106,6 +110,10 @@ fn read_rate_limit(text: &str) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     text.parse::<RateLimit>().map(|_| text.into()).map_err(|_| "is no rate".to_owned())
+}
+
+fn read_queue_or_none(text: &str) -> Result<Value, String> {
+    Ok(if text.eq_ignore_ascii_case("none") { Value::Null } else { text.into() })
 }
 
 fn read_max_retries(text: &str) -> Result<Value, String> {

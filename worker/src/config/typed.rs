@@ -34,8 +34,8 @@ pub(crate) struct Broker {
     /// After this time a message that is neither acknowledged nor renewed goes back to its queue.
     #[serde(deserialize_with = "seconds")]
     pub(crate) visibility_timeout: Duration,
-    /// Where messages go that nobody can run.
-    pub(crate) dead_letter_queue: String,
+    /// Where messages go that nobody can run; None: they are dropped.
+    pub(crate) dead_letter_queue: Option<String>,
     /// In front of every key.
     pub(crate) global_keyprefix: Option<String>,
     /// Between a queue's name and a priority step; None: kombu's.

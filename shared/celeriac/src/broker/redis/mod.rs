@@ -50,8 +50,8 @@ pub struct RedisBrokerOptions {
     pub priority_steps: Vec<u8>,
     /// Kombu's `sep`, between a queue's name and its step. Default: the bytes 06 16 (hex).
     pub separator: String,
-    /// The queue for messages that nobody can run. Default: `dlq`.
-    pub dead_letter_queue: String,
+    /// The queue for messages that nobody can run; `None` drops them with a warning, as Celery does. Default: `dlq`.
+    pub dead_letter_queue: Option<String>,
     /// Time after which the other nodes hand back the messages of a node that has fallen silent. Default: 12 s.
     pub lease_time: Duration,
     /// Celery's `broker_connection_retry_on_startup`: whether fetching is tried again when the server is not there at first. If
@@ -69,7 +69,7 @@ impl Default for RedisBrokerOptions {
             global_keyprefix: String::new(),
             priority_steps: vec![0, 3, 6, 9],
             separator: "\x06\x16".into(),
-            dead_letter_queue: "dlq".into(),
+            dead_letter_queue: Some("dlq".into()),
             lease_time: Duration::from_secs(12),
             connection_retry_on_startup: true,
             connection_max_retries: None,
