@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use celeriac::broker::{RedisBroker, RedisBrokerOptions};
 use celeriac::node::NodeId;
 use celeriac::pool::ThreadPool;
@@ -21,8 +22,10 @@ use celeriac::{Client, Shutdown, TaskCall, Worker, WorkerParts};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use serde_json::json;
+use system_tests::process::Signal;
 use system_tests::program::PATIENCE;
 use system_tests::servers::RedisServer;
+use system_tests::worker;
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 
@@ -112,6 +115,19 @@ async fn time(redis: &MultiplexedConnection) -> anyhow::Result<u64> {
     Ok(seconds * SECOND + micros)
 }
 
+/// Waits until a start at that time or later is reserved.
+async fn wait_for_start(redis: &mut MultiplexedConnection, key: &str, time: u64) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let last: Option<u64> = redis.get(key).await?;
+        if last.is_some_and(|last| last >= time) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "no start is reserved for {time} or later: {last:?}");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_start_on_any_node_comes_before_its_time() -> anyhow::Result<()> {
     const COUNT: u64 = 25;
@@ -141,15 +157,7 @@ async fn each_node_reserves_one_start_ahead_and_hands_back_what_waits() -> anyho
     let started = fleet.next_start().await?;
     let mut redis = fleet.redis.clone();
     // The first start, then one for each node.
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let last: Option<u64> = redis.get(LAST_START).await?;
-        if last.is_some_and(|last| last >= begun + 2 * HOUR) {
-            break;
-        }
-        assert!(Instant::now() < deadline, "the nodes have not reserved their next starts: {last:?}");
-        tokio::time::sleep(LOOK).await;
-    }
+    wait_for_start(&mut redis, LAST_START, begun + 2 * HOUR).await?;
     fleet.stop().await?;
 
     let last: u64 = redis.get(LAST_START).await?;
@@ -189,5 +197,28 @@ async fn reservations_made_at_the_same_moment_are_an_interval_apart() -> anyhow:
     let mut redis = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
     let keys: Vec<String> = redis.keys("*").await?;
     assert_eq!(keys, ["p:celeriac.rate.limited"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_limits_its_analyses() -> anyhow::Result<()> {
+    let server = RedisServer::start()?;
+    let limits = ["worker", "-c", "2", "--rate-limit", "none", "--global-rate-limit", "1/h"];
+    let mut worker = worker::command(limits)?.env("REDIS_URL", server.url()).start()?;
+    let address = Address::new(&server.url(), &TlsOptions::default())?;
+    let options = RedisBrokerOptions::default();
+    let broker = RedisBroker::new(address, &NodeId::new("client@test"), options);
+    let client = Client::new(Arc::new(broker), None, "test");
+    let mut redis = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
+    let begun = time(&redis).await?;
+    for task_id in ["a", "b"] {
+        client.send("default", TaskCall::new("process_analysis").arg(task_id).arg(1)).await?;
+    }
+    worker.wait_for_line("succeeded")?;
+    wait_for_start(&mut redis, "celeriac.rate.process_analysis", begun + HOUR).await?;
+    worker.signal(Signal::TERM)?;
+    assert_eq!(worker.wait_exit(PATIENCE)?.code(), Some(0));
+    let succeeded = worker.lines().iter().filter(|line| line.contains("succeeded")).count();
+    assert_eq!((succeeded, redis.llen("default").await?, redis.hlen("unacked").await?), (1, 1, 0));
     Ok(())
 }
