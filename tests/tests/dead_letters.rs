@@ -155,6 +155,32 @@ fn what_a_worker_cannot_read_is_listed_shown_and_sent_again_byte_for_byte() -> a
 }
 
 #[test]
+fn without_a_dead_letter_queue_it_is_dropped_with_a_warning() -> anyhow::Result<()> {
+    let redis = RedisServer::start()?;
+    let mut connection = connect(&redis)?;
+    let mut worker = start_worker(&redis, &["--dead-letter-queue", "none"])?;
+    for element in JUNK {
+        connection.lpush::<_, _, ()>("default", element)?;
+    }
+    let mut last = plain_message();
+    last["headers"]["id"] = "last".into();
+    connection.lpush::<_, _, ()>("default", last.to_string())?;
+    worker.wait_for_line("[last] succeeded")?;
+    worker.signal(Signal::TERM)?;
+    assert_eq!(worker.wait_exit(PATIENCE)?.code(), Some(0));
+    let dropped = worker.lines().iter().filter(|line| line.contains("dropping a message")).count();
+    assert_eq!(dropped, JUNK.len());
+    let keys: Vec<String> = connection.keys("*")?;
+    let left: Vec<&String> = keys.iter().filter(|key| !key.starts_with("_kombu.binding")).collect();
+    assert_eq!(left, ["celery-task-meta-last"]);
+
+    let output = dlq(&redis, &["list", "--dead-letter-queue", "none"])?;
+    assert_eq!(output.code(), Some(2), "{}", output.stderr);
+    assert!(output.stderr.contains("there is no dead-letter queue"), "{}", output.stderr);
+    Ok(())
+}
+
+#[test]
 fn a_message_that_is_sent_again_runs() -> anyhow::Result<()> {
     let redis = RedisServer::start()?;
     let mut connection = connect(&redis)?;

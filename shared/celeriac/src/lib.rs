@@ -51,6 +51,7 @@ pub mod exception;
 pub mod message;
 pub mod node;
 pub mod outcome;
+mod pace;
 pub mod pool;
 pub mod redis_server;
 pub mod results;

@@ -104,6 +104,7 @@ pub(crate) async fn exercise(server: &dyn Server) -> anyhow::Result<()> {
     abandoned(server).await.context("abandoned")?;
     handed_back_when_leaving(server).await.context("handed back when leaving")?;
     each_to_one_node(server).await.context("each to one node")?;
+    starts_apart_on_all_nodes(server).await.context("starts apart on all nodes")?;
     results(server).await.context("results")
 }
 
@@ -323,6 +324,24 @@ async fn each_to_one_node(server: &dyn Server) -> anyhow::Result<()> {
         assert!(ids.insert(id), "delivered once");
     }
     nodes.iter().for_each(tokio::task::JoinHandle::abort);
+    Ok(())
+}
+
+async fn starts_apart_on_all_nodes(server: &dyn Server) -> anyhow::Result<()> {
+    let (one, two) = (server.broker("one@test")?, server.broker("two@test")?);
+    let hour = Duration::from_secs(3600);
+    let hours = |wait: Duration| (wait + hour / 2).as_secs() / 3600;
+    for (node, task, interval, expected) in [
+        (&one, "start.a", hour, 0),
+        (&one, "start.a", hour, 1),
+        (&two, "start.a", hour, 2),
+        (&two, "start.b", hour, 0),
+        (&one, "start.a", 2 * hour, 4),
+    ] {
+        assert_eq!(hours(node.reserve_start(task, interval).await?), expected, "{task}");
+    }
+    assert_eq!(one.reserve_start("start.free", Duration::ZERO).await?, Duration::ZERO);
+    assert_eq!(two.reserve_start("start.free", Duration::ZERO).await?, Duration::ZERO);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use system_tests::drill::{wait_all_succeeded, worker_on};
+use system_tests::program::PATIENCE;
 use system_tests::proxy::Proxy;
 use system_tests::python::Venv;
 use system_tests::servers::RedisServer;
@@ -67,9 +68,24 @@ fn c114_speaks_unverified_tls_when_told_so() -> anyhow::Result<()> {
 }
 
 #[test]
-fn c115_waits_for_a_server_that_is_not_there_yet() -> anyhow::Result<()> {
+fn c115_waits_for_a_server_as_often_as_it_is_told() -> anyhow::Result<()> {
     let mut server = RedisServer::start()?;
     server.stop()?;
+    for (flag, value, retries) in
+        [("--connection-max-retries", "3", 3), ("--connection-retry-on-startup", "false", 0)]
+    {
+        let output = worker::command(["worker", "--logformat", "text", "-c", "1", flag, value])?
+            .env("REDIS_URL", server.url())
+            .output()?;
+        assert_eq!(output.code(), Some(1), "{flag}: {}", output.stderr);
+        assert_eq!(fetches_tried_again(&output.stderr), retries, "{flag}: {}", output.stderr);
+        assert!(
+            output.stderr.contains(&format!("the broker was given up (retries: {retries})")),
+            "{flag}: {}",
+            output.stderr
+        );
+    }
+
     let worker = worker::command(["worker", "--with-test-tasks", "-c", "1"])?
         .env("REDIS_URL", server.url())
         .start()?;
@@ -77,6 +93,18 @@ fn c115_waits_for_a_server_that_is_not_there_yet() -> anyhow::Result<()> {
     server.restart()?;
     push(&server, "default", &envelope(NOOP, "one", &json!([])))?;
     worker.wait_for_line("[one] succeeded")?;
+
+    // The same for a server that goes away later.
+    let arguments = ["worker", "--with-test-tasks", "-c", "1", "--connection-max-retries", "3"];
+    let mut limited = worker::command(arguments)?
+        .args(["--connection-retry-on-startup", "false", "-Q", "limited"])
+        .env("REDIS_URL", server.url())
+        .start()?;
+    push(&server, "limited", &envelope(NOOP, "two", &json!([])))?;
+    limited.wait_for_line("[two] succeeded")?;
+    server.stop()?;
+    limited.wait_for_line("the broker was given up (retries: 3)")?;
+    assert_eq!(limited.wait_exit(PATIENCE)?.code(), Some(1));
     Ok(())
 }
 
@@ -96,4 +124,8 @@ fn c116_recovers_from_a_half_open_connection() -> anyhow::Result<()> {
     wait_all_succeeded(&server, &["after".to_owned()])?;
     assert!(frozen.elapsed().as_secs() < 60, "{:?}", frozen.elapsed());
     Ok(())
+}
+
+fn fetches_tried_again(log: &str) -> usize {
+    log.lines().filter(|line| line.contains("cannot fetch") && line.contains("trying again")).count()
 }

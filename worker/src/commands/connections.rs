@@ -19,6 +19,8 @@ pub(super) fn broker(config: &Config, name: &str) -> anyhow::Result<RedisBroker>
         dead_letter_queue: config.broker.dead_letter_queue.clone(),
         separator: config.broker.sep.clone().unwrap_or(defaults.separator),
         priority_steps: config.broker.priority_steps.clone(),
+        connection_retry_on_startup: config.broker.connection_retry_on_startup,
+        connection_max_retries: config.broker.connection_max_retries,
         ..defaults
     };
     Ok(RedisBroker::new(server, &NodeId::new(name), options))

@@ -22,12 +22,16 @@ use crate::output;
 /// When the server cannot be reached, an id is unknown, a letter has nowhere to go, or nothing says which letters are
 /// meant.
 pub(crate) async fn run(args: &DlqArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let Some(queue) = &config.broker.dead_letter_queue else {
+        let hint = "there is no dead-letter queue: broker.dead_letter_queue is none; name one with --dead-letter-queue";
+        return Err(UsageError(hint.to_owned()).into());
+    };
     let name = format!("dlq@{}", gethostname::gethostname().to_string_lossy());
     let broker = connections::broker(config, &name)?;
     match &args.verb {
         DlqVerb::List(args) => list(args, &broker).await,
         DlqVerb::Show(args) => show(args, &broker).await,
-        DlqVerb::Requeue(args) => requeue(args, &broker, &config.broker.dead_letter_queue).await,
+        DlqVerb::Requeue(args) => requeue(args, &broker, queue).await,
         DlqVerb::Purge(args) => purge(args, &broker).await,
     }?;
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use celeriac::backoff::Backoff;
+use celeriac::broker::BrokerError;
 use celeriac::message::TimeLimits;
 use celeriac::pool::process::executor;
 use celeriac::pool::{Pool, ProcessPool, ProcessPoolOptions, ThreadPool};
@@ -34,7 +35,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
     let Some(services) = connect(config, &shutdown).await? else {
         return Ok(ExitCode::from(shutdown.exit_code()));
     };
-    let registry = tasks::registry(services, config.analysis.rate_limit, args.with_test_tasks);
+    let registry = tasks::registry(services, &config.analysis, args.with_test_tasks);
     let hostname = config.worker.hostname.clone();
     let broker = connections::broker(config, &hostname)?;
     let results = connections::results(config)?;
@@ -56,7 +57,11 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
         shutdown: shutdown.clone(),
     });
     tokio::select! {
-        done = worker.run(&settings.queues) => done.context("cannot hand back the messages that were left")?,
+        done = worker.run(&settings.queues) => match done {
+            Ok(()) => {}
+            Err(error @ BrokerError::GivenUp { .. }) => return Err(error.into()),
+            Err(error) => return Err(error).context("cannot hand back the messages that were left"),
+        },
         // Ended, it holds nothing and is started again by whatever looks after it.
         stalled = broker.watch(WATCH_INTERVAL) => return Err(stalled.into()),
     }
@@ -71,7 +76,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> anyhow::Result<Ex
 pub(crate) fn execute(args: &WorkerArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let bucket = Bucket::connect(&bucket_config(&config.storage)).context("cannot use the storage")?;
     let services = Services::new(config.database.url.clone(), bucket);
-    let registry = tasks::registry(services, config.analysis.rate_limit, args.with_test_tasks);
+    let registry = tasks::registry(services, &config.analysis, args.with_test_tasks);
     executor::serve(&registry).context("cannot serve the worker")
 }
 

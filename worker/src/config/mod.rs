@@ -31,4 +31,4 @@ pub(crate) use problem::Problems;
 pub(crate) use secret::ConnectionUrl;
 pub(crate) use setting::{Scope, Setting};
 pub(crate) use settings::{SECTIONS, SETTINGS};
-pub(crate) use typed::{Config, LogFormat, Pool, Storage, TlsMode};
+pub(crate) use typed::{Analysis, Config, LogFormat, Pool, Storage, TlsMode};

@@ -6,7 +6,8 @@
 use super::kind::{BROKER_URL, DATABASE_URL, HTTP_URL, Kind, RESULT_URL};
 use super::setting::{Default, Scope, Setting, long, short};
 use super::special::{
-    ACCEPT_CONTENT, AUTOSCALE, CONCURRENCY, LOG_LEVELS, NODE_NAME, PRIORITY_STEPS, RATE_LIMIT,
+    ACCEPT_CONTENT, AUTOSCALE, CONCURRENCY, LOG_LEVELS, MAX_RETRIES, NODE_NAME, PRIORITY_STEPS,
+    QUEUE_OR_NONE, RATE_LIMIT,
 };
 
 const EVERY: &[Scope] =
@@ -139,11 +140,31 @@ pub(crate) static SETTINGS: &[Setting] = &[
     Setting {
         key: "broker.dead_letter_queue",
         flag: long("dead-letter-queue"),
-        kind: Kind::Text("QUEUE"),
+        kind: Kind::Special(QUEUE_OR_NONE),
         default: Default::Text("dlq"),
         used_by: DEAD_LETTERS,
         help: "The queue to which messages are put that nobody can run, with the reason in their headers; `dlq` lists them and \
-               sends them again. No worker may consume it.",
+               sends them again. No worker may consume it. `none`: such messages are dropped with a warning, as by Celery.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.connection_retry_on_startup",
+        flag: long("connection-retry-on-startup"),
+        kind: Kind::Boolean,
+        default: Default::Text("true"),
+        help: "Whether the worker waits for a broker that is not there when it starts (Celery's \
+               `broker_connection_retry_on_startup`). `false`: it ends at once, with exit code 1.",
+        ..ROW
+    },
+    Setting {
+        key: "broker.connection_max_retries",
+        flag: long("connection-max-retries"),
+        kind: Kind::Special(MAX_RETRIES),
+        default: Default::Text("none"),
+        help: "How often in a row the worker tries again to reach the broker, at its start and later, before it ends with exit \
+               code 1 (Celery's `broker_connection_max_retries`, which is 100 there). What runs then is run again by another \
+               worker. The pauses grow from 0.1 s to 2 s (Celery's from 2 s to 30 s), so that as many retries are over sooner: 100 take about \
+               three minutes. `none` (or 0): for ever.",
         ..ROW
     },
     Setting {
@@ -415,6 +436,15 @@ pub(crate) static SETTINGS: &[Setting] = &[
         default: Default::Text("10/m"),
         help: "How often this node starts a `process_analysis`, as the backend's `rate_limit`: starts per second, minute \
                or hour, evenly apart. What comes sooner waits. `none`: as often as it comes.",
+        ..ROW
+    },
+    Setting {
+        key: "analysis.global_rate_limit",
+        flag: long("global-rate-limit"),
+        kind: Kind::Special(RATE_LIMIT),
+        default: Default::Text("none"),
+        help: "How often all nodes of the broker together start a `process_analysis`, under each of its names: as \
+               `analysis.rate_limit`, kept in Redis. Set it to the same on every node; Python workers neither keep it nor count.",
         ..ROW
     },
     Setting {

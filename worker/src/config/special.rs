@@ -56,12 +56,23 @@ pub(crate) const PRIORITY_STEPS: Special = Special {
     read: read_priority_steps,
 };
 
-/// `analysis.rate_limit`.
+/// `analysis.rate_limit` and `analysis.global_rate_limit`.
 pub(crate) const RATE_LIMIT: Special = Special {
     placeholder: "RATE|none",
     allowed: "none, or starts per second, minute or hour: 5/s, 10/m, 100/h",
     read: read_rate_limit,
 };
+
+/// `broker.connection_max_retries`.
+pub(crate) const MAX_RETRIES: Special = Special {
+    placeholder: "N|none",
+    allowed: "none, or a whole number from 0 to 4294967295 (retries in a row)",
+    read: read_max_retries,
+};
+
+/// `broker.dead_letter_queue`.
+pub(crate) const QUEUE_OR_NONE: Special =
+    Special { placeholder: "QUEUE|none", allowed: "none, or the name of a queue", read: read_queue_or_none };
 
 fn read_concurrency(text: &str) -> Result<Value, String> {
     let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
@@ -120,9 +131,29 @@ fn read_rate_limit(text: &str) -> Result<Value, String> {
     text.parse::<RateLimit>().map(|_| text.into()).map_err(|_| "is no rate".to_owned())
 }
 
+fn read_queue_or_none(text: &str) -> Result<Value, String> {
+    Ok(if text.eq_ignore_ascii_case("none") { Value::Null } else { text.into() })
+}
+
+fn read_max_retries(text: &str) -> Result<Value, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Value::Null);
+    }
+    let retries: u32 = text.parse().map_err(|_| "is no whole number of retries".to_owned())?;
+    Ok(if retries == 0 { Value::Null } else { json!(retries) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_retries_are_any_number_of_them() {
+        for (text, retries) in [("none", json!(null)), ("0", json!(null)), ("7", json!(7))] {
+            assert_eq!(read_max_retries(text), Ok(retries));
+        }
+        assert_eq!(read_max_retries("-1"), Err("is no whole number of retries".to_owned()));
+    }
 
     #[test]
     fn concurrency_is_a_number_or_all_cores() {

@@ -34,8 +34,8 @@ pub(crate) struct Broker {
     /// After this time a message that is neither acknowledged nor renewed goes back to its queue.
     #[serde(deserialize_with = "seconds")]
     pub(crate) visibility_timeout: Duration,
-    /// Where messages go that nobody can run.
-    pub(crate) dead_letter_queue: String,
+    /// Where messages go that nobody can run; None: they are dropped.
+    pub(crate) dead_letter_queue: Option<String>,
     /// In front of every key.
     pub(crate) global_keyprefix: Option<String>,
     /// Between a queue's name and a priority step; None: kombu's.
@@ -46,6 +46,10 @@ pub(crate) struct Broker {
     /// Content types of messages.
     #[serde(deserialize_with = "content_types")]
     pub(crate) accept_content: AcceptContent,
+    /// Whether a broker that is not there at first is waited for.
+    pub(crate) connection_retry_on_startup: bool,
+    /// In a row; None: for ever.
+    pub(crate) connection_max_retries: Option<u32>,
     pub(crate) tls: Tls,
 }
 
@@ -195,6 +199,9 @@ pub(crate) struct Analysis {
     /// None: as often as it comes.
     #[serde(deserialize_with = "rate")]
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Of all nodes together; None: as often as it comes.
+    #[serde(deserialize_with = "rate")]
+    pub(crate) global_rate_limit: Option<RateLimit>,
 }
 
 /// The backend's database.

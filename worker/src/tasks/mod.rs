@@ -7,12 +7,12 @@ mod verdict;
 
 use std::sync::Arc;
 
-use celeriac::task::{RateLimit, Registry};
+use celeriac::task::Registry;
 use platform::storage::Bucket;
 use platform::store::{Store, StoreError};
 use tokio::sync::OnceCell;
 
-use crate::config::ConnectionUrl;
+use crate::config::{Analysis, ConnectionUrl};
 use process_analysis::ProcessAnalysis;
 
 /// What the tasks work with. The database is connected by the first task that needs it.
@@ -48,9 +48,9 @@ impl Services {
 const MODULES: [&str; 3] = ["celery_queue.tasks.", "queue.tasks.", ""];
 
 /// Registers every task under all its names; the tasks for trying out only when asked for.
-pub(crate) fn registry(services: Services, rate_limit: Option<RateLimit>, with_test_tasks: bool) -> Registry {
+pub(crate) fn registry(services: Services, settings: &Analysis, with_test_tasks: bool) -> Registry {
     let mut registry = Registry::new();
-    let process_analysis = Arc::new(ProcessAnalysis::new(services, rate_limit));
+    let process_analysis = Arc::new(ProcessAnalysis::new(services, settings.clone()));
     for module in MODULES {
         registry.register(&format!("{module}process_analysis"), process_analysis.clone());
     }

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use celeriac::Exception;
 use celeriac::backoff::Backoff;
 use celeriac::message::Request;
-use celeriac::task::{Arguments, CancelReason, RateLimit, Task, TaskContext, TaskError, TaskOptions};
+use celeriac::task::{Arguments, CancelReason, Task, TaskContext, TaskError, TaskOptions};
 use chrono::Utc;
 use platform::storage::{InputRules, TaskFiles};
 use platform::store::{Claim, Finished, Progress, Status, Store, StoreError, TaskRow};
@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::verdict::{Failure, Verdict, retry};
 use super::{Connected, Services};
+use crate::config::Analysis;
 
 /// Attempts to write a final state before the whole task is tried again.
 const FINAL_WRITE_ATTEMPTS: u32 = 5;
@@ -37,12 +38,12 @@ const MAX_RETRIES: u32 = 3;
 #[derive(Debug)]
 pub(super) struct ProcessAnalysis {
     services: Services,
-    rate_limit: Option<RateLimit>,
+    settings: Analysis,
 }
 
 impl ProcessAnalysis {
-    pub(super) fn new(services: Services, rate_limit: Option<RateLimit>) -> Self {
-        Self { services, rate_limit }
+    pub(super) fn new(services: Services, settings: Analysis) -> Self {
+        Self { services, settings }
     }
 }
 
@@ -74,7 +75,8 @@ impl Task for ProcessAnalysis {
     fn options(&self) -> TaskOptions {
         let mut options = TaskOptions::default();
         options.max_retries = Some(MAX_RETRIES);
-        options.rate_limit = self.rate_limit;
+        options.rate_limit = self.settings.rate_limit;
+        options.global_rate_limit = self.settings.global_rate_limit;
         options
     }
 

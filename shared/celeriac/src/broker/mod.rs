@@ -8,6 +8,7 @@ pub mod redis;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,7 +27,8 @@ pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions, Stalled};
 pub trait Broker: Send + Sync {
     /// Announces the queues and starts to fetch from them. A message is fetched only when a permit of `window` is
     /// free, and takes the permit along. Fetching ends when `stop` is cancelled; then the channel closes after the last
-    /// delivery. While the server is away the broker keeps trying.
+    /// delivery. While the server is away the broker keeps trying; when it was told to do so only so often, the channel
+    /// closes by itself, and [`Self::leave`] says why.
     async fn consume(
         &self,
         queues: &[String],
@@ -56,11 +58,19 @@ pub trait Broker: Send + Sync {
     /// [`BrokerError`] when the server cannot be reached or refuses.
     async fn publish(&self, queue: &str, envelope: &Envelope) -> Result<(), BrokerError>;
 
+    /// Reserves the next start of a task among all nodes of the server, by the server's clock: now, or an `interval` after
+    /// the last that was reserved, by whatever node. Answers the time until then. A start that is not used is wasted.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the server cannot be reached; a start may have been wasted.
+    async fn reserve_start(&self, task: &str, interval: Duration) -> Result<Duration, BrokerError>;
+
     /// Hands back everything that this node still holds and takes leave of the other nodes. Call it once, after
     /// fetching has stopped.
     ///
     /// # Errors
-    /// [`BrokerError`] when the server cannot be reached: other nodes hand the messages back after the lease ran out.
+    /// [`BrokerError`] when the server cannot be reached, or was given up before: other nodes hand the messages back after
+    /// the lease ran out.
     async fn leave(&self) -> Result<usize, BrokerError>;
 
     /// The place whose results can be stored in the same transaction as an acknowledgement, in the words of
@@ -218,6 +228,14 @@ pub enum BrokerError {
         /// What was tried.
         action: &'static str,
         /// What the server or the network said.
+        reason: String,
+    },
+    /// The server was not there, and was not to be tried any more.
+    #[error("the broker was given up (retries: {retries}): {reason}")]
+    GivenUp {
+        /// How often in a row it was tried again.
+        retries: u32,
+        /// What the server or the network said at last.
         reason: String,
     },
 }

@@ -91,6 +91,11 @@ pub struct TaskOptions {
     /// How often it may start on this worker; what comes sooner waits, held and unacknowledged. Default: as often as it
     /// comes.
     pub rate_limit: Option<RateLimit>,
+    /// How often it may start on all workers of the broker together, evenly apart, by the server's clock; what comes sooner
+    /// waits, held and unacknowledged. Celery has no such limit: a Python worker neither keeps it nor counts for it. Default: as
+    /// often as it comes.
+    pub global_rate_limit: Option<RateLimit>,
+
     /// Its own time limits, for what the message does not limit. Default: the worker's.
     pub time_limits: TimeLimits,
     /// Put the message back, counted, when its executor is lost; otherwise store FAILURE `WorkerLostError`. Only of use
@@ -127,6 +132,8 @@ impl Default for TaskOptions {
             track_started: false,
             max_retries: Some(3),
             rate_limit: None,
+            global_rate_limit: None,
+
             time_limits: TimeLimits::default(),
             reject_on_worker_lost: true,
             autoretry_for: Vec::new(),

@@ -1,9 +1,12 @@
-//! How often a task may start (Celery's `rate_limit`).
+//! How often a task may start (Celery's `rate_limit`), on one worker or on all together.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Starts per time on one worker: a token bucket that holds one token, so that starts are evenly spaced
+/// The longest time between two starts: a year. So times to come can be told, however many wait.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Starts per time: a token bucket that holds one token, so that starts are evenly spaced
 /// (celery-wire.md 4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
@@ -19,7 +22,9 @@ impl RateLimit {
 
 /// A text that is no rate limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no rate: write starts per second, minute or hour, such as 5, 5/s, 10/m or 100/h")]
+#[error(
+    "`{0}` is no rate: write starts per second, minute or hour, such as 5, 5/s, 10/m or 100/h, at least one a year"
+)]
 pub struct InvalidRate(String);
 
 impl FromStr for RateLimit {
@@ -39,7 +44,8 @@ impl FromStr for RateLimit {
         if !starts.is_finite() || starts <= 0.0 {
             return Err(invalid());
         }
-        Duration::try_from_secs_f64(seconds / starts).map(|interval| Self { interval }).map_err(|_| invalid())
+        let interval = Duration::try_from_secs_f64(seconds / starts).map_err(|_| invalid())?;
+        if interval > LONGEST { Err(invalid()) } else { Ok(Self { interval }) }
     }
 }
 
@@ -54,7 +60,7 @@ mod tests {
         assert_eq!(interval("2/s"), Duration::from_millis(500));
         assert_eq!(interval("0.5"), Duration::from_secs(2));
         assert_eq!(interval(" 60 / h "), Duration::from_secs(60));
-        for text in ["", "x", "10/d", "0", "-1/m", "inf/s", "1e-300/h", "/m"] {
+        for text in ["", "x", "10/d", "0", "-1/m", "inf/s", "1e-300/h", "1e-9/h", "/m"] {
             assert!(text.parse::<RateLimit>().is_err(), "{text}");
         }
     }

@@ -3,8 +3,8 @@
 //! The way of a message: `Broker::consume` -> [`Request::decode`] -> `strategy` -> [`Pool`] -> `settle` ->
 //! `Broker::settle`. Nothing else acknowledges a message or stores a result.
 
+mod fleet_pace;
 mod limits;
-mod pace;
 mod settle;
 mod shutdown;
 mod strategy;
@@ -29,10 +29,11 @@ use crate::backoff::Backoff;
 use crate::broker::{Broker, BrokerError, Delivery, Disposition, Receipt, Settled, Settlement, Window};
 use crate::message::{AcceptContent, Envelope, Malformed, Request, TimeLimits};
 use crate::outcome::Outcome;
+use crate::pace::Pace;
 use crate::pool::{Job, Pool, Slot, ThreadPool};
 use crate::results::{ResultBackend, ResultRecord};
 use crate::task::{Cancellation, Registry, States, Task, TaskOptions};
-use pace::Pace;
+use fleet_pace::FleetPace;
 use strategy::Decision;
 use turn::{Turn, Turns};
 
@@ -65,6 +66,7 @@ pub struct Worker {
     pace: Arc<Pace>,
     time_limits: TimeLimits,
     drain_timeout: Option<Duration>,
+    fleet_pace: Arc<FleetPace>,
     shutdown: Shutdown,
 }
 
@@ -158,6 +160,7 @@ impl Worker {
             window: Window::new(pool.size().saturating_mul(prefetch_multiplier)),
             registry: Arc::new(registry),
             pace: Arc::default(),
+            fleet_pace: Arc::default(),
             accept,
             max_deliveries,
             fallback_queue: fallback_queue.map(Into::into),
@@ -200,6 +203,10 @@ impl Worker {
         while let Some(delivery) = deliveries.recv().await {
             running.spawn(self.clone().handle(delivery, turns.take()));
             while running.try_join_next().is_some() {}
+        }
+        if !self.shutdown.warm_requested().is_cancelled() {
+            // The broker has given its server up: what runs could not be settled, and others will run it.
+            self.shutdown.cold();
         }
         tokio::select! {
             () = join(&mut running) => {}
@@ -403,7 +410,7 @@ impl Worker {
         }
     }
 
-    /// A place in the pool, not sooner than the task's rate limit allows, in the order of the turns.
+    /// A place in the pool, not sooner than the task's rate limits allow, in the order of the turns.
     async fn slot(
         &self,
         request: &Request,
@@ -413,8 +420,12 @@ impl Worker {
     ) -> Option<Slot> {
         let mut slot = pin!(async {
             if let Some(limit) = options.rate_limit {
-                let start = self.pace.take(&request.task, limit, tokio::time::Instant::now());
+                let start = self.pace.take(&request.task, limit.interval(), tokio::time::Instant::now());
                 self.unless_stopped(receipt, tokio::time::sleep_until(start)).await?;
+            }
+            if let Some(limit) = options.global_rate_limit {
+                let reserve = || self.broker.reserve_start(&request.task, limit.interval());
+                self.unless_stopped(receipt, self.fleet_pace.wait(&request.task, reserve)).await?;
             }
             self.unless_stopped(receipt, self.pool.slot()).await
         });

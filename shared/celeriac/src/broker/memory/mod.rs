@@ -8,16 +8,19 @@ mod state;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::Utc;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Broker, BrokerError, Delivery, Receipt, Settled, Settlement, Window};
 use crate::dead_letters::DeadLetter;
 use crate::message::Envelope;
+use crate::pace::Pace;
 use crate::results::MemoryResults;
 use state::{Counted, State};
 
@@ -58,6 +61,8 @@ pub struct MemoryServer(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     results: MemoryResults,
+    /// The starts of tasks that are spaced over all nodes.
+    starts: Pace,
     /// Messages have come, or come back, or their time has.
     arrived: Notify,
     nodes: AtomicUsize,
@@ -211,6 +216,11 @@ impl Broker for MemoryBroker {
     async fn publish(&self, queue: &str, envelope: &Envelope) -> Result<(), BrokerError> {
         self.0.shared.change(|state| state.publish(queue, envelope));
         Ok(())
+    }
+
+    async fn reserve_start(&self, task: &str, interval: Duration) -> Result<Duration, BrokerError> {
+        let now = Instant::now();
+        Ok(self.0.shared.starts.take(task, interval, now) - now)
     }
 
     async fn leave(&self) -> Result<usize, BrokerError> {

@@ -18,31 +18,42 @@ const PAGE: usize = 100;
 static REQUEUE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("requeue.lua")));
 
 impl Inner {
-    pub(super) fn dead_letter_list(&self) -> String {
-        self.keys.list(&self.options.dead_letter_queue, 0)
-    }
-
-    /// The dead letter of an element from `queue`, which may be empty.
+    /// The dead letter of an element from `queue`, which may be empty, and the list where it is to lie. `None` when there is no
+    /// dead-letter queue: then the log is the last that anybody hears of it.
     pub(super) fn dead_letter(
         &self,
         element: &[u8],
         queue: &str,
         reason: &str,
         exception: Option<&str>,
-    ) -> Vec<u8> {
+    ) -> Option<(String, Vec<u8>)> {
+        let Some(dead_letter_queue) = &self.options.dead_letter_queue else {
+            tracing::warn!(
+                queue,
+                reason,
+                exception,
+                bytes = element.len(),
+                "dropping a message that nobody can run"
+            );
+            return None;
+        };
         let cause = Cause { queue, reason, exception, worker: self.node.name() };
-        dead_letters::make(element, &cause, &self.options.dead_letter_queue, Utc::now())
+        let letter = dead_letters::make(element, &cause, dead_letter_queue, Utc::now());
+        Some((self.keys.list(dead_letter_queue, 0), letter))
     }
 }
 
 impl RedisBroker {
-    /// Begins a walk through the dead letters.
+    /// Begins a walk through the dead letters. Without a dead-letter queue there are none.
     ///
     /// # Errors
     /// [`BrokerError`] when the server cannot be reached.
     pub async fn dead_letters(&self) -> Result<DeadLetters, BrokerError> {
         let inner = self.0.clone();
-        let list = inner.dead_letter_list();
+        let Some(queue) = &inner.options.dead_letter_queue else {
+            return Ok(DeadLetters { list: String::new(), left: 0, kept: 0, inner });
+        };
+        let list = inner.keys.list(queue, 0);
         let left =
             inner.connection.clone().llen(&list).await.map_err(unavailable("count the dead letters"))?;
         Ok(DeadLetters { inner, list, left, kept: 0 })

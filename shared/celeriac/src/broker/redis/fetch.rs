@@ -17,8 +17,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Delivery, Receipt, Window};
-use super::Inner;
-use crate::backoff::Backoff;
+use super::retries::Retries;
+use super::{GivenUp, Inner};
 use crate::redis_server::Blocking;
 
 /// Messages taken by one script at most.
@@ -138,24 +138,25 @@ pub(super) async fn run(
     deliveries: mpsc::Sender<Delivery>,
 ) {
     let stop = consumption.stop.clone();
-    let mut fetcher = Fetcher::new(inner, consumption, deliveries);
-    let mut backoff = Backoff::reconnect();
+    let mut fetcher = Fetcher::new(inner.clone(), consumption, deliveries);
     loop {
         let step = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             step = fetcher.step() => step,
         };
-        match step {
-            Ok(()) => backoff.reset(),
-            Err(error) => {
-                let pause = backoff.pause();
-                tracing::warn!(%error, pause_ms = pause.as_millis(), "cannot fetch messages from Redis; trying again");
-                tokio::select! {
-                    () = stop.cancelled() => break,
-                    () = sleep(pause) => {}
-                }
-            }
+        let Err(error) = step else { continue };
+        let Some(pause) = fetcher.retries.pause() else {
+            let given_up = GivenUp { retries: fetcher.retries.used(), reason: error.to_string() };
+            tracing::error!(%error, retries = given_up.retries, "cannot fetch messages from Redis; giving up");
+            // It is given up once: nothing fetches after that.
+            let _ = inner.given_up.set(given_up);
+            return;
+        };
+        tracing::warn!(%error, pause_ms = pause.as_millis(), "cannot fetch messages from Redis; trying again");
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = sleep(pause) => {}
         }
     }
     fetcher.stop().await;
@@ -167,6 +168,7 @@ struct Fetcher {
     waiters: Vec<Waiter>,
     arrivals: mpsc::Receiver<Arrival>,
     deliveries: mpsc::Sender<Delivery>,
+    retries: Retries,
     /// Taken on the server, not yet handed on, with its place in the window if it has one already. Survives a `step` that
     /// is dropped half-way.
     taken: VecDeque<(Taken, Option<OwnedSemaphorePermit>)>,
@@ -184,7 +186,8 @@ impl Fetcher {
                 Waiter::start(index, inner.clone(), list, queue.as_str().into(), arrived.clone())
             })
             .collect();
-        Self { inner, consumption, waiters, arrivals, deliveries, taken: VecDeque::new() }
+        let retries = Retries::new(&inner.options);
+        Self { inner, consumption, waiters, arrivals, deliveries, retries, taken: VecDeque::new() }
     }
 
     /// Takes what there is, or waits until something arrives. May be dropped at any await: a message is either still
@@ -193,6 +196,7 @@ impl Fetcher {
         self.hand_on().await;
         let permits = self.consumption.window.acquire_many(MAX_BATCH).await;
         let taken = self.consumption.take_now(&self.inner, permits.len()).await?;
+        self.retries.succeeded();
         if taken.is_empty() {
             // Nothing is reserved while waiting: a message whose time comes may need the place.
             drop(permits);

@@ -68,6 +68,11 @@ impl Keys {
         format!("{}celeriac.inflight.{}.{list}", self.prefix, self.node)
     }
 
+    /// String: when the last reserved start of a task is, in microseconds of the server's clock.
+    pub(super) fn last_start(&self, task: &str) -> String {
+        format!("{}celeriac.rate.{task}", self.prefix)
+    }
+
     /// The list of a queue for messages of that priority: the greatest step that is not above it.
     pub(super) fn list(&self, queue: &str, priority: u8) -> String {
         let step = self.steps.iter().rev().find(|step| **step <= priority).copied().unwrap_or(0);
@@ -146,6 +151,7 @@ mod tests {
         assert_eq!((keys.list("q", 4), keys.list("q", 9)), ("tenant1q".into(), "tenant1q:5".into()));
         assert_eq!((keys.queue_of("tenant1q"), keys.queue_of("tenant1q:5")), ("q", "q"));
         assert_eq!(keys.unacked, "tenant1unacked");
+        assert_eq!(keys.last_start("t"), "tenant1celeriac.rate.t");
         assert_eq!(keys.bindings("x")[0], "tenant1_kombu.binding.x");
         assert_eq!(keys.binding_member("q"), "q::q");
     }

@@ -16,6 +16,7 @@ use super::Inner;
 use super::fetch::{Consumption, TAKE_NOW};
 use super::restore::{Counted, hand_back, parse_entry, restore_all, sweep};
 use super::settle::SETTLE;
+use super::starts::RESERVE_START;
 use crate::broker::{Delivery, Receipt};
 use crate::message::Envelope;
 
@@ -154,7 +155,7 @@ impl Keeper {
         commands.sadd(keys.waits(), keys.lists(&self.consumption.queues)).ignore();
         let () = commands.query_async(connection).await?;
         // Known to the server before they are needed: a settlement and the take behind it keep their order.
-        for script in [&*SETTLE, &*TAKE_NOW] {
+        for script in [&*SETTLE, &*TAKE_NOW, &*RESERVE_START] {
             script.prepare_invoke().load_async(connection).await?;
         }
         Ok(())

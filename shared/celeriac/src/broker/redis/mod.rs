@@ -5,7 +5,9 @@
 //! - `lease`: staying the holder, looking after the others.
 //! - `restore`: giving messages back to their queues.
 //! - `dead_letters`: what nobody could run, and sending it again.
+//! - `retries`: how often fetching is tried again.
 //! - `settle`: ending deliveries.
+//! - `starts`: the starts of tasks, spaced over all nodes.
 //! - `watchdog`: whether messages are taken at all.
 //! - here: the parts put together, and publishing.
 //!
@@ -16,7 +18,9 @@ mod fetch;
 mod keys;
 mod lease;
 mod restore;
+mod retries;
 mod settle;
+mod starts;
 mod watchdog;
 
 use std::collections::HashMap;
@@ -49,10 +53,16 @@ pub struct RedisBrokerOptions {
     pub priority_steps: Vec<u8>,
     /// Kombu's `sep`, between a queue's name and its step. Default: the bytes 06 16 (hex).
     pub separator: String,
-    /// The queue for messages that nobody can run. Default: `dlq`.
-    pub dead_letter_queue: String,
+    /// The queue for messages that nobody can run; `None` drops them with a warning, as Celery does. Default: `dlq`.
+    pub dead_letter_queue: Option<String>,
     /// Time after which the other nodes hand back the messages of a node that has fallen silent. Default: 12 s.
     pub lease_time: Duration,
+    /// Celery's `broker_connection_retry_on_startup`: whether fetching is tried again when the server is not there at first. If
+    /// not, the broker gives up at once. Default: true.
+    pub connection_retry_on_startup: bool,
+    /// Celery's `broker_connection_max_retries`: how often in a row fetching is tried again before the broker gives up, at
+    /// first and later; `None` for ever. Pauses grow from 0.1 s to 2 s (Celery's from 2 s to 30 s). Default: `None`.
+    pub connection_max_retries: Option<u32>,
 }
 
 impl Default for RedisBrokerOptions {
@@ -62,8 +72,10 @@ impl Default for RedisBrokerOptions {
             global_keyprefix: String::new(),
             priority_steps: vec![0, 3, 6, 9],
             separator: "\x06\x16".into(),
-            dead_letter_queue: "dlq".into(),
+            dead_letter_queue: Some("dlq".into()),
             lease_time: Duration::from_secs(12),
+            connection_retry_on_startup: true,
+            connection_max_retries: None,
         }
     }
 }
@@ -84,6 +96,15 @@ struct Inner {
     node: NodeId,
     /// What it consumes, once it does.
     consumption: OnceLock<Arc<fetch::Consumption>>,
+    /// Why it gave the server up, if it did.
+    given_up: OnceLock<GivenUp>,
+}
+
+/// The server was not there, however often it was tried.
+#[derive(Debug, Clone)]
+struct GivenUp {
+    retries: u32,
+    reason: String,
 }
 
 impl RedisBroker {
@@ -98,6 +119,7 @@ impl RedisBroker {
             holding: Notify::new(),
             node: node.clone(),
             consumption: OnceLock::new(),
+            given_up: OnceLock::new(),
         }))
     }
 
@@ -195,8 +217,15 @@ impl Broker for RedisBroker {
             .map_err(unavailable("publish a message"))
     }
 
+    async fn reserve_start(&self, task: &str, interval: Duration) -> Result<Duration, BrokerError> {
+        starts::reserve(&self.0, task, interval).await
+    }
+
     async fn leave(&self) -> Result<usize, BrokerError> {
         let inner = &self.0;
+        if let Some(GivenUp { retries, reason }) = inner.given_up.get().cloned() {
+            return Err(BrokerError::GivenUp { retries, reason });
+        }
         let queues =
             inner.consumption.get().map(|consumption| consumption.queues.as_slice()).unwrap_or_default();
         restore::leave(inner, queues).await.map_err(unavailable("hand messages back"))

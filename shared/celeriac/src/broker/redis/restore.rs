@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use crate::redis_server::Commands;
-use redis::{AsyncTypedCommands, RedisResult, Script};
+use redis::{AsyncTypedCommands, RedisResult, Script, ScriptInvocation};
 use serde_json::value::RawValue;
 
 use super::Inner;
@@ -38,9 +38,11 @@ pub(super) async fn hand_back(inner: &Inner, node: &Keys, counted: Counted) -> R
     let undecodable: Vec<(String, Vec<u8>)> =
         redis::cmd("HGETALL").arg(node.undecodable()).query_async(&mut connection).await?;
     for (tag, element) in undecodable {
-        let letter = inner.dead_letter(&element, "", "the element is not a message", None);
         let mut commands = redis::pipe();
-        commands.atomic().lpush(inner.dead_letter_list(), letter).ignore();
+        commands.atomic();
+        if let Some((list, letter)) = inner.dead_letter(&element, "", "the element is not a message", None) {
+            commands.lpush(list, letter).ignore();
+        }
         commands.hdel(node.undecodable(), &tag).ignore();
         let () = commands.query_async(&mut connection).await?;
         inner.let_go(&tag);
@@ -146,6 +148,11 @@ async fn restore(
     counted: Counted,
 ) -> RedisResult<bool> {
     let entry = entry.unwrap_or_default();
+    let bury = |call: &mut ScriptInvocation<'_>, element: &[u8], queue: &str, reason: &str| {
+        if let Some((list, letter)) = inner.dead_letter(element, queue, reason, None) {
+            call.key(list).arg(letter);
+        }
+    };
     let mut call = RESTORE.key(&node.unacked);
     call.key(&node.unacked_index).key(node.lease()).arg(tag).arg(entry.as_slice());
     match parse_entry(&entry) {
@@ -157,17 +164,11 @@ async fn restore(
                 }
                 call.arg(envelope.to_bytes());
             }
-            Err(malformed) => {
-                call.key(inner.dead_letter_list());
-                call.arg(inner.dead_letter(element.as_bytes(), &routing_key, &malformed.reason, None));
-            }
+            Err(malformed) => bury(&mut call, element.as_bytes(), &routing_key, &malformed.reason),
         },
         // Gone: the script compares, pushes nothing and only forgets the lease.
         None if entry.is_empty() => {}
-        None => {
-            call.key(inner.dead_letter_list());
-            call.arg(inner.dead_letter(&entry, "", "the entry of `unacked` is not readable", None));
-        }
+        None => bury(&mut call, &entry, "", "the entry of `unacked` is not readable"),
     }
     call.invoke_async(connection).await
 }

@@ -51,7 +51,7 @@ pub(super) async fn settle(
         Disposition::DeadLetter { element, reason, exception } => {
             let queue = inner.keys.queue_of(&receipt.source);
             let letter = inner.dead_letter(&element, queue, &reason, exception.as_deref());
-            pushes.push((inner.dead_letter_list(), "L", letter));
+            pushes.extend(letter.map(|(list, letter)| (list, "L", letter)));
         }
     }
     for (queue, envelope) in &publish {
