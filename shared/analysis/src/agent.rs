@@ -53,6 +53,18 @@ pub enum Signature {
     IdAndName,
 }
 
+impl Signature {
+    /// What most agents that sign at all say: nothing without a file, the id until it is read, then the name too
+    /// (`_common-clean-my-data.md` 5, governance-checker.md, test-coverage-agent.md).
+    pub fn by_stage(error: &AgentError) -> Self {
+        match error {
+            AgentError::MissingFile { .. } => Self::Nothing,
+            AgentError::NotCsv { .. } | AgentError::Unreadable { .. } => Self::Id,
+            _ => Self::IdAndName,
+        }
+    }
+}
+
 /// Why an agent has no result. None of them is worth a retry: the same input gives the same error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

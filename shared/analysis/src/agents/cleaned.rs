@@ -1,24 +1,15 @@
-//! What the agents of clean-my-data share: how they read, how they answer errors, the file that they make, and
+//! What the agents of clean-my-data share: how they read, the file that they make, and
 //! the figures of a cleaning (`_common-clean-my-data.md`).
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::agent::{AgentError, AgentInput, Signature};
+use crate::agent::{AgentError, AgentInput};
 use crate::answer::CleanedFile;
 use crate::parameters::Parameters;
 use crate::stats::round;
 use crate::table::{BigIntegers, Cells, Kind, ReadOptions, Table};
-
-/// Which names an error answer carries, for all of them but duplicate-resolver (section 5).
-pub(super) fn signs(error: &AgentError) -> Signature {
-    match error {
-        AgentError::MissingFile { .. } => Signature::Nothing,
-        AgentError::NotCsv { .. } | AgentError::Unreadable { .. } => Signature::Id,
-        _ => Signature::IdAndName,
-    }
-}
 
 const fn options(inferred_rows: usize) -> ReadOptions {
     ReadOptions { big_integers: BigIntegers::Null, ..ReadOptions::inferring(inferred_rows) }

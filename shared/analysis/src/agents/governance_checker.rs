@@ -36,11 +36,7 @@ impl Agent for GovernanceChecker {
     }
 
     fn signs(&self, error: &AgentError) -> Signature {
-        match error {
-            AgentError::MissingFile { .. } => Signature::Nothing,
-            AgentError::NotCsv { .. } | AgentError::Unreadable { .. } => Signature::Id,
-            _ => Signature::IdAndName,
-        }
+        Signature::by_stage(error)
     }
 
     fn run(&self, input: &AgentInput<'_>) -> Result<Answer, AgentError> {

@@ -37,7 +37,7 @@ impl Agent for NullHandler {
     }
 
     fn signs(&self, error: &AgentError) -> Signature {
-        cleaned::signs(error)
+        Signature::by_stage(error)
     }
 
     fn run(&self, input: &AgentInput<'_>) -> Result<Answer, AgentError> {

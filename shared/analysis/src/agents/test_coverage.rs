@@ -37,11 +37,7 @@ impl Agent for TestCoverage {
     }
 
     fn signs(&self, error: &AgentError) -> Signature {
-        match error {
-            AgentError::MissingFile { .. } => Signature::Nothing,
-            AgentError::NotCsv { .. } | AgentError::Unreadable { .. } => Signature::Id,
-            _ => Signature::IdAndName,
-        }
+        Signature::by_stage(error)
     }
 
     fn run(&self, input: &AgentInput<'_>) -> Result<Answer, AgentError> {

@@ -55,20 +55,8 @@ pub(super) fn collect(fields: &[Field<'_>], drift: &Drift<'_>, row_level_issues:
 
 fn alerts(drift: &Drift<'_>, groups: &Groups<'_>) -> Vec<Alert> {
     let mut alerts = Vec::new();
-    let mut add = |id: &'static str,
-                   severity,
-                   category: &'static str,
-                   affected: usize,
-                   message: String,
-                   advice: &str| {
-        alerts.push(Alert {
-            alert_id: id.into(),
-            severity,
-            category: category.into(),
-            message,
-            affected_fields_count: affected as u64,
-            recommendation: advice.to_owned(),
-        });
+    let mut add = |id, severity, category, affected, message, advice: &str| {
+        alerts.push(Alert::new(id, severity, category, affected, message, advice));
     };
     let (drifted, common) = (drift.drifted, drift.common);
     let share = fixed(drift.share(), 1);

@@ -35,20 +35,8 @@ fn summary_of(issues: &[RowIssue]) -> IssueSummary {
 
 fn alerts(risk: &Risk) -> Vec<Alert> {
     let mut alerts = Vec::new();
-    let mut add = |id: &'static str,
-                   severity,
-                   category: &'static str,
-                   affected: usize,
-                   message: String,
-                   advice: &str| {
-        alerts.push(Alert {
-            alert_id: id.into(),
-            severity,
-            category: category.into(),
-            message,
-            affected_fields_count: affected as u64,
-            recommendation: advice.to_owned(),
-        });
+    let mut add = |id, severity, category, affected, message, advice: &str| {
+        alerts.push(Alert::new(id, severity, category, affected, message, advice));
     };
     let score = fixed(risk.overall, 1);
     match risk.level {

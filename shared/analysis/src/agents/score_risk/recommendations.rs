@@ -24,18 +24,14 @@ struct Advice {
 
 impl From<Advice> for Recommendation {
     fn from(advice: Advice) -> Self {
+        let Advice { id, field_name, priority, timeline, text, .. } = advice;
         Self {
-            recommendation_id: advice.id.into(),
-            agent_id: ID.into(),
-            field_name: advice.field_name,
-            priority: advice.priority,
-            recommendation: advice.text,
-            timeline: advice.timeline.into(),
             extra: extra([
                 ("estimated_effort_hours", json!(advice.hours)),
                 ("owner", json!(advice.owner)),
                 ("depends_on", json!(advice.depends_on)),
             ]),
+            ..Self::new(ID, id, field_name, priority, timeline, text)
         }
     }
 }

@@ -50,20 +50,8 @@ pub(super) fn collect(fields: &[Field<'_>], quality: &Quality, row_level_issues:
 
 fn alerts(quality: &Quality, groups: &Groups<'_, '_>) -> Vec<Alert> {
     let mut alerts = Vec::new();
-    let mut add = |id: &'static str,
-                   severity,
-                   category: &'static str,
-                   affected: usize,
-                   message: String,
-                   advice: &str| {
-        alerts.push(Alert {
-            alert_id: id.into(),
-            severity,
-            category: category.into(),
-            message,
-            affected_fields_count: affected as u64,
-            recommendation: advice.to_owned(),
-        });
+    let mut add = |id, severity, category, affected, message, advice: &str| {
+        alerts.push(Alert::new(id, severity, category, affected, message, advice));
     };
     let score = fixed(quality.overall, 1);
     if quality.overall < 80.0 {
@@ -267,14 +255,10 @@ struct Advice {
 
 impl From<Advice> for Recommendation {
     fn from(advice: Advice) -> Self {
+        let Advice { id, field_name, priority, timeline, text, .. } = advice;
         Self {
-            recommendation_id: advice.id.into(),
-            agent_id: ID.into(),
-            field_name: advice.field_name,
-            priority: advice.priority,
-            recommendation: advice.text,
-            timeline: advice.timeline.into(),
             extra: extra([("estimated_effort_hours", json!(advice.hours)), ("owner", json!(advice.owner))]),
+            ..Self::new(ID, id, field_name, priority, timeline, text)
         }
     }
 }
