@@ -5,10 +5,11 @@ import statistics
 import threading
 import time
 
-from server import Monitor, Process, cpu, wait_for
+from server import Monitor, Process, Stalled, cpu, wait_for
 
 POLL = 0.02
-TIMEOUT = 300
+# Without one more finished task for so long, a worker is said to have stalled.
+PATIENCE = 30
 # Between two sends of the latency measurement: the worker is idle again.
 GAP = (0.005, 0.015)
 # The last reply of the raw commands.
@@ -24,7 +25,7 @@ def await_result(candidate, listener, message, worker):
         if candidate.wait_result(listener, message, 1):
             return
         worker.check()
-    raise SystemExit(f"{candidate.name}: no result within 60 s")
+    raise Stalled("no result within 60 s")
 
 
 def first_task(candidate, folder):
@@ -52,24 +53,26 @@ def burn_down(candidate, folder, count):
     worker = start(candidate, folder)
     try:
         begin = None
-        end_by = time.perf_counter() + TIMEOUT
+        last, last_change = -1, 0.0
         while True:
             finished = count - candidate.unfinished(client)
             now = time.perf_counter()
+            if finished != last:
+                last, last_change = finished, now
             if begin is None and finished > 0:
                 begin = (now, finished, worker.cpu(), cpu(redis_pid))
             if finished == count:
                 break
             worker.check()
-            if now > end_by:
-                raise SystemExit(f"{candidate.name}: {count - finished} of {count} unfinished after {TIMEOUT} s")
+            if now > last_change + PATIENCE:
+                raise Stalled(f"{count - finished} of {count} waiting messages never finished")
             time.sleep(POLL)
         # A worker of several processes acknowledges some message before it stores the last result.
         keys = candidate.result_keys(messages)
-        wait_for(lambda: not keys or client.exists(*keys) == count, 10, f"{candidate.name}: results are missing")
+        wait_for(lambda: not keys or client.exists(*keys) == count, 10, "results are missing")
         for message in random.Random(1).sample(messages, min(200, count)):
             if not candidate.is_success(client, message):
-                raise SystemExit(f"{candidate.name}: a task did not succeed")
+                raise Stalled("a task did not succeed")
         tasks, seconds = count - begin[1], now - begin[0]
         return {
             "tasks_per_second": tasks / seconds,
@@ -124,7 +127,7 @@ def latency(candidate, client, listener, sends):
         sent = time.perf_counter()
         candidate.push(client, [message])
         if not candidate.wait_result(listener, message, 30):
-            raise SystemExit(f"{candidate.name}: no result within 30 s")
+            raise Stalled("no result within 30 s")
         times.append((time.perf_counter() - sent) * 1000)
     cuts = statistics.quantiles(times, n=100)
     return {"latency_p50_ms": cuts[49], "latency_p99_ms": cuts[98], "latency_max_ms": max(times)}
@@ -135,7 +138,7 @@ def commands(candidate, client, count):
     server = candidate.server
     messages = candidate.make(count)
     candidate.push(client, messages[:1])
-    wait_for(lambda: candidate.unfinished(client) == 0, TIMEOUT, f"{candidate.name}: does not finish")
+    wait_for(lambda: candidate.unfinished(client) == 0, PATIENCE, "one task did not finish")
     reads = server.reads()
     peer = client.connection_pool.get_connection()
     host, port = peer._sock.getsockname()
@@ -143,7 +146,13 @@ def commands(candidate, client, count):
     monitor = Monitor(server, {f"{host}:{port}"})
     candidate.push(client, messages[1:])
     polls = 0
-    while candidate.unfinished(client) > 0:
+    last, last_change = count, time.perf_counter()
+    while (unfinished := candidate.unfinished(client)) > 0:
+        if unfinished != last:
+            last, last_change = unfinished, time.perf_counter()
+        elif time.perf_counter() > last_change + PATIENCE:
+            monitor.stop()
+            raise Stalled(f"{unfinished} of {count} messages that came at once never finished")
         polls += 1
         time.sleep(POLL)
     reads_after = server.reads()

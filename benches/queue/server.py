@@ -13,6 +13,10 @@ import redis
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
+class Stalled(Exception):
+    """A candidate did not do what it was given, and why. Said beside its figures; the others are measured all the same."""
+
+
 class Server:
     """A redis-server of its own: free port, own folder, nothing saved."""
 
@@ -106,7 +110,7 @@ class Process:
 
     def check(self):
         if self.process.poll() is not None:
-            raise SystemExit(f"the worker ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}")
+            raise Stalled(f"the worker ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}")
 
     def pids(self):
         found = []
@@ -158,5 +162,5 @@ def wait_for(condition, seconds, message):
     end = time.perf_counter() + seconds
     while not condition():
         if time.perf_counter() > end:
-            raise SystemExit(message)
+            raise Stalled(message)
         time.sleep(0.01)
