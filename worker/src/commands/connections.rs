@@ -21,6 +21,7 @@ pub(super) fn broker(config: &Config, name: &str) -> anyhow::Result<RedisBroker>
         priority_steps: config.broker.priority_steps.clone(),
         connection_retry_on_startup: config.broker.connection_retry_on_startup,
         connection_max_retries: config.broker.connection_max_retries,
+        wait: config.broker.wait,
         ..defaults
     };
     Ok(RedisBroker::new(server, &NodeId::new(name), options))

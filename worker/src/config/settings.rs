@@ -168,6 +168,17 @@ pub(crate) static SETTINGS: &[Setting] = &[
         ..ROW
     },
     Setting {
+        key: "broker.wait",
+        flag: long("redis-wait"),
+        kind: Kind::Choice(&["auto", "block", "track", "poll"]),
+        default: Default::Text("auto"),
+        help: "How the worker waits while its queues are empty. `block`: BLMOVE on a connection for each queue and priority step; \
+               a message wakes one worker. `track`: CLIENT TRACKING on one connection; a message wakes all workers that \
+               wait. `poll`: it looks every 50 ms, every second when nothing comes. `auto`: `block`, or `track` for more \
+               than 16 lists; what the server does not have is noticed, and the next way is taken. The log says which it is.",
+        ..ROW
+    },
+    Setting {
         key: "broker.tls.mode",
         flag: long("redis-tls"),
         environment: &["REDIS_TLS"],

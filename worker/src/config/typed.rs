@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use celeriac::broker::RedisWait;
 use celeriac::message::AcceptContent;
 use celeriac::task::RateLimit;
 use serde::{Deserialize, Deserializer, de};
@@ -50,6 +51,8 @@ pub(crate) struct Broker {
     pub(crate) connection_retry_on_startup: bool,
     /// In a row; None: for ever.
     pub(crate) connection_max_retries: Option<u32>,
+    /// How it is waited for messages.
+    pub(crate) wait: RedisWait,
     pub(crate) tls: Tls,
 }
 

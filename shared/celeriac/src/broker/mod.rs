@@ -20,7 +20,7 @@ use crate::message::Envelope;
 use crate::results::ResultRecord;
 
 pub use self::memory::{MemoryBroker, MemoryServer};
-pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions, Stalled};
+pub use self::redis::{DeadLetters, RedisBroker, RedisBrokerOptions, RedisWait, Stalled};
 
 /// A message broker, as one node sees it.
 #[async_trait]

@@ -4,16 +4,17 @@
 //! server has become a replica. When it gets no answer in time, the way to the server is taken for stuck, and the blocked
 //! connections end with it: they wait as long as it takes and could not notice by themselves that the server's end is gone.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{
-    AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, ServerErrorKind,
-    Value,
+    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, PushInfo, PushKind, RedisError,
+    RedisFuture, RedisResult, ServerErrorKind, Value,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::target::Target;
 
@@ -162,5 +163,51 @@ impl ConnectionLike for Blocking {
 
     fn get_db(&self) -> i64 {
         self.connection.get_db()
+    }
+}
+
+/// A connection of its own on which the server tells that keys have changed (`CLIENT TRACKING`). Ends with an error as
+/// [`Blocking`] does.
+pub(crate) struct Listening {
+    connection: Blocking,
+    told: Arc<Notify>,
+}
+
+impl Listening {
+    pub(super) async fn open(
+        target: &Target,
+        config: AsyncConnectionConfig,
+        stuck: &Stuck,
+    ) -> RedisResult<Self> {
+        let stuck = stuck.subscribe();
+        let told = Arc::new(Notify::new());
+        let tell = told.clone();
+        let config = config.set_push_sender(move |push: PushInfo| -> Result<(), Infallible> {
+            // That it was closed, too: whoever waits finds out with its next command.
+            if matches!(push.kind, PushKind::Invalidate | PushKind::Disconnection) {
+                tell.notify_one();
+            }
+            Ok(())
+        });
+        let mut connection = target.connect_with_pushes(&config).await?;
+        let () = redis::cmd("CLIENT").arg("TRACKING").arg("ON").query_async(&mut connection).await?;
+        Ok(Self { connection: Blocking { connection, stuck }, told })
+    }
+
+    /// Reads keys, and unless the answer is `enough` waits until one of them may have changed since.
+    pub(crate) async fn changed<T: FromRedisValue>(
+        &mut self,
+        reads: &Pipeline,
+        enough: impl FnOnce(&T) -> bool,
+    ) -> RedisResult<()> {
+        let answer: T = reads.query_async(&mut self.connection).await?;
+        if !enough(&answer) {
+            let told = async {
+                self.told.notified().await;
+                Ok(())
+            };
+            unless_stuck(&mut self.connection.stuck, told).await?;
+        }
+        Ok(())
     }
 }

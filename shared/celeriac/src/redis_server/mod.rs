@@ -15,7 +15,7 @@ use redis::{AsyncConnectionConfig, RedisResult};
 
 use address::masked;
 use connections::Stuck;
-pub(crate) use connections::{Blocking, Commands};
+pub(crate) use connections::{Blocking, Commands, Listening};
 use target::Target;
 
 /// Time to establish a connection.
@@ -150,6 +150,14 @@ impl RedisServer {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None);
         Blocking::open(&self.target, &config, &self.stuck).await
+    }
+
+    /// A connection of its own on which the server tells that keys have changed.
+    pub(crate) async fn listening(&self) -> RedisResult<Listening> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT));
+        Listening::open(&self.target, config, &self.stuck).await
     }
 
     /// A connection that receives published messages.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redis::aio::MultiplexedConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{AsyncConnectionConfig, Client, RedisResult, TlsMode};
+use redis::{AsyncConnectionConfig, Client, ProtocolVersion, RedisResult, TlsMode};
 use tokio::sync::Mutex;
 
 use super::SentinelOptions;
@@ -44,6 +44,17 @@ impl Target {
                 Ok(connection) => return Ok(connection),
             }
         }
+    }
+
+    /// A fresh connection to the server to talk to now, on which the server may speak unasked (protocol RESP3).
+    pub(super) async fn connect_with_pushes(
+        &self,
+        config: &AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
+        let address = self.client().await?.get_connection_info().clone();
+        let settings = address.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(address.set_redis_settings(settings))?;
+        client.get_multiplexed_async_connection_with_config(config).await
     }
 
     /// The server to talk to now.

@@ -1,14 +1,11 @@
 //! Waiting for messages and taking them.
 //!
-//! While there is work, one script takes as many messages as there are permits. When the lists are empty, a BLMOVE
-//! blocks on each of them, on a connection of its own, with the script that parks the message queued right behind it on
-//! the server: an idle node sends nothing, a message starts in one round trip, and it is at no moment known to this process
-//! alone (celery-wire.md 3.8). A blocked command wakes exactly one node.
+//! While there is work, one script takes as many messages as there are permits. When the lists are empty, `wait` waits.
+//! A message is at no moment known to this process alone (celery-wire.md 3.8).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use redis::{RedisResult, Script};
@@ -18,27 +15,32 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{Delivery, Receipt, Window};
 use super::retries::Retries;
+use super::wait::Waiters;
 use super::{GivenUp, Inner};
-use crate::redis_server::Blocking;
 
 /// Messages taken by one script at most.
 pub(super) const MAX_BATCH: usize = 256;
 /// A window of up to this size is refilled message by message, along with settlements; a larger one in batches, which cost
 /// the server less (both measured with benches/queue).
 const ALONG: usize = 16;
-/// Time that the blocked commands have to end after the server was told to unblock them.
-const UNBLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-const TAKE: &str = include_str!("take.lua");
+pub(super) const TAKE: &str = include_str!("take.lua");
 pub(super) static TAKE_NOW: LazyLock<Script> =
     LazyLock::new(|| Script::new(&[TAKE, include_str!("take_now.lua")].concat()));
-static TAKE_ARRIVED: LazyLock<String> = LazyLock::new(|| [TAKE, include_str!("take_arrived.lua")].concat());
 
 /// A message that the server has leased to us, and that we hold.
-struct Taken {
+pub(super) struct Taken {
     receipt: Receipt,
     element: Bytes,
     queue: Arc<str>,
+}
+
+/// What one script took.
+#[derive(Default)]
+pub(super) struct Parked {
+    pub(super) messages: Vec<Taken>,
+    /// Whether the list held more.
+    pub(super) more: bool,
 }
 
 /// What this node consumes and for whom: shared by all that take messages.
@@ -159,14 +161,13 @@ pub(super) async fn run(
             () = sleep(pause) => {}
         }
     }
-    fetcher.stop().await;
+    fetcher.waiters.stop().await;
 }
 
 struct Fetcher {
     inner: Arc<Inner>,
     consumption: Arc<Consumption>,
-    waiters: Vec<Waiter>,
-    arrivals: mpsc::Receiver<Arrival>,
+    waiters: Waiters,
     deliveries: mpsc::Sender<Delivery>,
     retries: Retries,
     /// Taken on the server, not yet handed on, with its place in the window if it has one already. Survives a `step` that
@@ -176,18 +177,9 @@ struct Fetcher {
 
 impl Fetcher {
     fn new(inner: Arc<Inner>, consumption: Arc<Consumption>, deliveries: mpsc::Sender<Delivery>) -> Self {
-        let lists = inner.keys.lists(&consumption.queues);
-        let (arrived, arrivals) = mpsc::channel(lists.len().max(1));
-        let waiters = lists
-            .into_iter()
-            .zip(consumption.queues.iter().cycle())
-            .enumerate()
-            .map(|(index, (list, queue))| {
-                Waiter::start(index, inner.clone(), list, queue.as_str().into(), arrived.clone())
-            })
-            .collect();
+        let waiters = Waiters::new(&inner, &consumption.queues);
         let retries = Retries::new(&inner.options);
-        Self { inner, consumption, waiters, arrivals, deliveries, retries, taken: VecDeque::new() }
+        Self { inner, consumption, waiters, deliveries, retries, taken: VecDeque::new() }
     }
 
     /// Takes what there is, or waits until something arrives. May be dropped at any await: a message is either still
@@ -202,6 +194,7 @@ impl Fetcher {
             drop(permits);
             return self.wait().await;
         }
+        self.waiters.succeeded();
         self.taken.extend(taken.into_iter().zip(permits.into_iter().map(Some)));
         self.hand_on().await;
         Ok(())
@@ -209,21 +202,14 @@ impl Fetcher {
 
     /// Waits on all lists until there is a reason to look again.
     async fn wait(&mut self) -> RedisResult<()> {
-        for waiter in &mut self.waiters {
-            waiter.arm(self.consumption.window.limit());
-        }
+        self.waiters.arm_all(self.consumption.window.limit());
         loop {
             self.consumption.waiting.store(true, Ordering::Release);
-            let arrival = self.arrivals.recv().await;
+            let arrival = self.waiters.arrival().await;
             self.consumption.waiting.store(false, Ordering::Release);
-            // The waiters hold the other end as long as we hold them.
-            let Some(arrival) = arrival else { return Ok(()) };
-            if let Some(waiter) = self.waiters.get_mut(arrival.waiter) {
-                waiter.armed = false;
-            }
-            let taken = arrival.result?;
+            let (waiter, taken) = arrival?;
             if taken.messages.is_empty() {
-                // The window was full for a moment, or somebody unblocked the connection.
+                // There may be some now; or the window was full for a moment, or somebody unblocked the connection.
                 return Ok(());
             }
             self.consumption.turn_after(&taken.messages);
@@ -233,9 +219,7 @@ impl Fetcher {
                 return Ok(());
             }
             // The list was emptied and another message would fit: block on it again at once.
-            if let Some(waiter) = self.waiters.get_mut(arrival.waiter) {
-                waiter.arm(self.consumption.window.limit());
-            }
+            self.waiters.arm(waiter, self.consumption.window.limit());
         }
     }
 
@@ -255,143 +239,16 @@ impl Fetcher {
             }
         }
     }
-
-    /// Ends the blocked commands on the server, so that no message can arrive any more.
-    async fn stop(mut self) {
-        let blocked: Vec<i64> =
-            self.waiters.iter().filter(|waiter| waiter.armed).filter_map(Waiter::client_id).collect();
-        let mut unblock = redis::pipe();
-        for id in &blocked {
-            unblock.cmd("CLIENT").arg("UNBLOCK").arg(*id).ignore();
-        }
-        let unblocked: RedisResult<()> = unblock.query_async(&mut self.inner.connection.clone()).await;
-        if let Err(error) = unblocked {
-            tracing::debug!(%error, "cannot unblock the waiting connections; closing them");
-        }
-        let ended = async {
-            for _ in &blocked {
-                self.arrivals.recv().await;
-            }
-        };
-        if tokio::time::timeout(UNBLOCK_TIMEOUT, ended).await.is_err() {
-            tracing::debug!("a waiting connection did not end in time; closing it");
-        }
-    }
-}
-
-/// Waits on one list, on a connection of its own.
-struct Waiter {
-    arm: mpsc::Sender<usize>,
-    armed: bool,
-    client_id: Arc<AtomicI64>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-/// What came of waiting.
-struct Arrival {
-    waiter: usize,
-    result: RedisResult<Parked>,
-}
-
-#[derive(Default)]
-struct Parked {
-    messages: Vec<Taken>,
-    /// Whether the list held more.
-    more: bool,
-}
-
-impl Waiter {
-    fn start(
-        index: usize,
-        inner: Arc<Inner>,
-        list: String,
-        queue: Arc<str>,
-        arrived: mpsc::Sender<Arrival>,
-    ) -> Self {
-        let (arm, mut armed) = mpsc::channel(1);
-        let client_id = Arc::new(AtomicI64::new(0));
-        let id = client_id.clone();
-        let task = tokio::spawn(async move {
-            let mut connection = None;
-            while let Some(window) = armed.recv().await {
-                let result = wait_once(&inner, &list, &queue, window, &mut connection, &id).await;
-                if result.is_err() {
-                    connection = None;
-                }
-                if arrived.send(Arrival { waiter: index, result }).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Self { arm, armed: false, client_id, task }
-    }
-
-    fn arm(&mut self, window: usize) {
-        if !self.armed {
-            // The waiter takes one order at a time and none is pending here, so there is always room.
-            self.armed = self.arm.try_send(window).is_ok();
-        }
-    }
-
-    /// The connection's id on the server, once it is made.
-    fn client_id(&self) -> Option<i64> {
-        match self.client_id.load(Ordering::Acquire) {
-            0 => None,
-            id => Some(id),
-        }
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn wait_once(
-    inner: &Inner,
-    list: &str,
-    queue: &str,
-    window: usize,
-    connection: &mut Option<Blocking>,
-    client_id: &AtomicI64,
-) -> RedisResult<Parked> {
-    let connection = match connection {
-        Some(connection) => connection,
-        None => {
-            let mut fresh = inner.server.blocking().await?;
-            let id: i64 = redis::cmd("CLIENT").arg("ID").query_async(&mut fresh).await?;
-            client_id.store(id, Ordering::Release);
-            connection.insert(fresh)
-        }
-    };
-    let keys = &inner.keys;
-    let inflight = keys.inflight(list);
-    let mut commands = redis::pipe();
-    commands.cmd("BLMOVE").arg(list).arg(&inflight).arg("RIGHT").arg("LEFT").arg(0).ignore();
-    // Whole, not by its hash: were the hash forgotten (SCRIPT FLUSH), the message would stay in the in-flight list.
-    commands.cmd("EVAL").arg(TAKE_ARRIVED.as_str()).arg(7);
-    commands
-        .arg(&keys.unacked)
-        .arg(&keys.unacked_index)
-        .arg(keys.lease())
-        .arg(&keys.nodes)
-        .arg(keys.undecodable());
-    commands.arg(list).arg(&inflight);
-    commands.arg(keys.node()).arg(inner.options.lease_time.as_secs_f64()).arg(window).arg(1).arg(queue);
-    commands.arg(fresh_tag());
-    let (answer,): (Vec<Bytes>,) = commands.query_async(connection).await?;
-    Ok(hold(inner, answer))
 }
 
 /// A tag as Celery makes them.
-fn fresh_tag() -> String {
+pub(super) fn fresh_tag() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
 /// Notes what the server has leased to us, before anything else can happen to it. Four items a message; an odd one at the
 /// end says that there is more.
-fn hold(inner: &Inner, answer: Vec<Bytes>) -> Parked {
+pub(super) fn hold(inner: &Inner, answer: Vec<Bytes>) -> Parked {
     let mut items = answer.into_iter();
     let mut parked = Parked::default();
     while let Some(tag) = items.next() {

@@ -1,7 +1,8 @@
 //! The Redis broker: kombu's queues and its record of unacknowledged messages, leased by node.
 //!
 //! - `keys`: what lies where.
-//! - `fetch`: waiting for messages and taking them.
+//! - `fetch`: taking messages.
+//! - `wait`: waiting for them.
 //! - `lease`: staying the holder, looking after the others.
 //! - `restore`: giving messages back to their queues.
 //! - `dead_letters`: what nobody could run, and sending it again.
@@ -21,6 +22,7 @@ mod restore;
 mod retries;
 mod settle;
 mod starts;
+mod wait;
 mod watchdog;
 
 use std::collections::HashMap;
@@ -63,6 +65,36 @@ pub struct RedisBrokerOptions {
     /// Celery's `broker_connection_max_retries`: how often in a row fetching is tried again before the broker gives up, at
     /// first and later; `None` for ever. Pauses grow from 0.1 s to 2 s (Celery's from 2 s to 30 s). Default: `None`.
     pub connection_max_retries: Option<u32>,
+    /// How it waits for messages. Default: [`RedisWait::Auto`].
+    pub wait: RedisWait,
+}
+
+/// How a node waits for messages while its queues are empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RedisWait {
+    /// The best way that the server allows: blocking, or tracking for more than 16 lists (a queue has as many as there are
+    /// priority steps); then the other; then polling.
+    #[default]
+    Auto,
+    /// With BLMOVE (server 6.2), on a connection for each list. A message wakes one node.
+    Block,
+    /// With CLIENT TRACKING (server 6.0), on one connection. A message wakes all nodes that wait.
+    Track,
+    /// By looking, after 50 ms at first, after 1 s when nothing comes for a time.
+    Poll,
+}
+
+impl RedisWait {
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Block => "block",
+            Self::Track => "track",
+            Self::Poll => "poll",
+        }
+    }
 }
 
 impl Default for RedisBrokerOptions {
@@ -76,6 +108,7 @@ impl Default for RedisBrokerOptions {
             lease_time: Duration::from_secs(12),
             connection_retry_on_startup: true,
             connection_max_retries: None,
+            wait: RedisWait::Auto,
         }
     }
 }
