@@ -21,6 +21,7 @@ use polars::prelude::DataFrame;
 pub use column::{Cells, Column, Kind, TextFacts};
 pub use distinct::{Distinct, Group};
 pub use read::{BigIntegers, ReadError, ReadOptions, SurplusFields};
+pub(crate) use rows::first_occurrences;
 
 /// A CSV as columns.
 #[derive(Debug)]
