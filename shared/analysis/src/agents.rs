@@ -1,8 +1,10 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
+mod analytics;
 mod cleaned;
 mod cleanse_previewer;
 mod cleanse_writeback;
+mod customer_segmentation;
 mod drift_detector;
 mod governance_checker;
 mod null_handler;
@@ -25,6 +27,7 @@ static AGENTS: &[&dyn Agent] = &[
     &cleanse_previewer::CleansePreviewer,
     &null_handler::NullHandler,
     &cleanse_writeback::CleanseWriteback,
+    &customer_segmentation::CustomerSegmentation,
 ];
 
 /// Every agent of this build.

@@ -5,11 +5,13 @@
 //! front of the other formats (it skips white space, for instance). So whether a text is a date may depend on the
 //! texts before it: they must come in the order of the rows.
 
+mod calendar;
 mod formats;
 
 use chrono::format::{ParseErrorKind, Parsed, parse};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
+pub use calendar::{DateOrder, iso_day};
 use formats::{FAMILIES, Family, Format};
 
 /// Reads the dates of one column.

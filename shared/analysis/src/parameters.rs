@@ -4,6 +4,7 @@
 //! text counts as a number, anything else is an error that names the parameter.
 
 mod lenient;
+mod limited;
 mod literal;
 
 use serde_json::{Map, Number, Value};
@@ -17,6 +18,8 @@ pub struct Parameters<'a> {
     defaults: Map<String, Value>,
     overrides: Map<String, Value>,
     in_force: Map<String, Value>,
+    /// Keys whose value could not be used, so that the default is in force.
+    ignored: Vec<String>,
 }
 
 impl<'a> Parameters<'a> {
@@ -37,7 +40,13 @@ impl<'a> Parameters<'a> {
             Value::Array(_) => return refused("a list"),
             Value::Bool(true) => return refused("true"),
         };
-        Ok(Self { given, defaults: Map::new(), overrides: Map::new(), in_force: Map::new() })
+        Ok(Self {
+            given,
+            defaults: Map::new(),
+            overrides: Map::new(),
+            in_force: Map::new(),
+            ignored: Vec::new(),
+        })
     }
 
     /// A value as it came, without noting it; `None` when the key is absent.
