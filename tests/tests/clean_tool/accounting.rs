@@ -68,7 +68,8 @@ const MAKERS: [Maker; 6] = [
 ];
 
 fn is_null_word(text: &str) -> bool {
-    matches!(text.trim(), "" | "N/A" | "none" | "-")
+    // Another agent may have made it lower case before.
+    matches!(text.trim(), "" | "N/A" | "n/a" | "none" | "-")
 }
 
 fn of(agent: &str) -> Option<&'static Maker> {
