@@ -11,7 +11,6 @@ ratios, peaks and every measured time. Goal: the whole profile in at most 3 time
 with Python polars, and ahead of SUMMARIZE.
 """
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -22,7 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent))
+from measuring import measure, rust_example  # noqa: E402
 
 MEASURE = """
 import json, resource, sys, time
@@ -47,20 +47,6 @@ connection.execute("SUMMARIZE FROM read_csv(?)", [path]).fetchall()""",
 )
 
 
-def rust_example():
-    """Builds the example and returns its path, as cargo names it."""
-    command = ["cargo", "build", "--release", "--package", "analysis", "--example", "profile", "--message-format", "json"]
-    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    messages = [json.loads(line) for line in built.splitlines() if line.startswith("{")]
-    return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "profile")
-
-
-def measure(command, threads):
-    environment = {**os.environ, "POLARS_MAX_THREADS": str(threads)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -76,7 +62,7 @@ def main():
             subprocess.run([sys.executable, HERE / "generate.py", path, "--rows", str(arguments.rows)], check=True)
         candidates = {
             "ours: read": [example, "read", path],
-            "ours: read and profile": [example, "agent", "unified-profiler", path],
+            "ours: read and profile": [example, "agent", "unified-profiler", "{}", path],
             "polars: read_csv": [sys.executable, "-c", POLARS_READ, path],
             "duckdb: SUMMARIZE": [sys.executable, "-c", DUCKDB_SUMMARIZE, path],
         }

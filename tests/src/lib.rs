@@ -2,6 +2,7 @@
 //!
 //! - [`backend`]: database, bucket, user and tasks of one backend;
 //! - [`servers`]: Redis (plain and TLS), MariaDB and an S3 server, each test with its own;
+//! - [`tools`]: whole tools, their inputs and answers;
 //! - [`worker`]: the built `agensium-worker` binary;
 //! - [`python`]: the virtual environments with the real Celery, and the programs in `tests/python`;
 //! - [`drill`]: workers of both kinds, messages, and counting what became of them;
@@ -23,4 +24,5 @@ pub mod proxy;
 pub mod python;
 pub mod scratch;
 pub mod servers;
+pub mod tools;
 pub mod worker;

@@ -1,6 +1,10 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
+mod analytics;
 mod cleaned;
+mod cleanse_previewer;
+mod cleanse_writeback;
+mod customer_segmentation;
 mod drift_detector;
 mod governance_checker;
 mod null_handler;
@@ -20,7 +24,10 @@ static AGENTS: &[&dyn Agent] = &[
     &readiness_rater::ReadinessRater,
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,
+    &cleanse_previewer::CleansePreviewer,
     &null_handler::NullHandler,
+    &cleanse_writeback::CleanseWriteback,
+    &customer_segmentation::CustomerSegmentation,
 ];
 
 /// Every agent of this build.

@@ -4,6 +4,7 @@
 //! text counts as a number, anything else is an error that names the parameter.
 
 mod lenient;
+mod limited;
 mod literal;
 
 use serde_json::{Map, Number, Value};
@@ -17,6 +18,8 @@ pub struct Parameters<'a> {
     defaults: Map<String, Value>,
     overrides: Map<String, Value>,
     in_force: Map<String, Value>,
+    /// Keys whose value could not be used, so that the default is in force.
+    ignored: Vec<String>,
 }
 
 impl<'a> Parameters<'a> {
@@ -37,7 +40,13 @@ impl<'a> Parameters<'a> {
             Value::Array(_) => return refused("a list"),
             Value::Bool(true) => return refused("true"),
         };
-        Ok(Self { given, defaults: Map::new(), overrides: Map::new(), in_force: Map::new() })
+        Ok(Self {
+            given,
+            defaults: Map::new(),
+            overrides: Map::new(),
+            in_force: Map::new(),
+            ignored: Vec::new(),
+        })
     }
 
     /// A value as it came, without noting it; `None` when the key is absent.
@@ -58,7 +67,7 @@ impl<'a> Parameters<'a> {
     /// [`AgentError::Parameter`] for null and for anything that is no finite number.
     pub fn number(&mut self, key: &str, default: Value) -> Result<f64, AgentError> {
         let value = self.raw(key).unwrap_or(&default);
-        let number = number(value);
+        let number = to_number(value);
         let float = number.as_ref().and_then(Number::as_f64);
         let (Some(number), Some(float)) = (number, float) else {
             return Err(refused(key, value, "a number is needed, as such or as text such as \"50\""));
@@ -74,7 +83,7 @@ impl<'a> Parameters<'a> {
     pub fn integer(&mut self, key: &str, default: i64) -> Result<i64, AgentError> {
         let default = Value::from(default);
         let value = self.raw(key).unwrap_or(&default);
-        let whole = number(value)
+        let whole = to_number(value)
             .and_then(|number| number.as_i64().or_else(|| number.as_f64().and_then(whole_number)));
         let whole = whole.ok_or_else(|| refused(key, value, "a whole number is needed"))?;
         self.note(key, default, Value::from(whole));
@@ -146,6 +155,11 @@ impl<'a> Parameters<'a> {
         self.in_force.insert(key.to_owned(), in_force);
     }
 
+    /// Leaves one parameter out of the echo of the defaults.
+    pub fn hide_default(&mut self, key: &str) {
+        self.defaults.shift_remove(key);
+    }
+
     /// Appends the echoes `defaults`, `overrides` (null for what was not given) and `parameters` (the values in
     /// force) to an answer's `data`.
     pub fn write_echoes(self, data: &mut Map<String, Value>) {
@@ -159,7 +173,8 @@ fn refused(key: &str, value: &Value, needed: &str) -> AgentError {
     AgentError::Parameter { key: key.to_owned(), reason: format!("{needed}, got {value}") }
 }
 
-fn number(value: &Value) -> Option<Number> {
+/// A number, as such or as text.
+pub(crate) fn to_number(value: &Value) -> Option<Number> {
     match value {
         Value::Number(number) => Some(number.clone()),
         Value::String(text) => {

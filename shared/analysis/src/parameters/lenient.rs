@@ -21,6 +21,19 @@ impl Parameters<'_> {
         self.number(key, default)
     }
 
+    /// A number that has no default: `None` when it is absent or null. Otherwise as [`Self::number`].
+    ///
+    /// # Errors
+    /// As [`Self::number`], null aside.
+    pub fn number_if_given(&mut self, key: &str) -> Result<Option<f64>, AgentError> {
+        if self.raw(key).is_none_or(Value::is_null) {
+            self.note(key, Value::Null, Value::Null);
+            return Ok(None);
+        }
+        let number = self.number(key, Value::Null)?;
+        Ok(Some(number))
+    }
+
     /// A whole number; null counts as absent. Otherwise as [`Self::integer`].
     ///
     /// # Errors
@@ -52,6 +65,23 @@ impl Parameters<'_> {
             Value::Array(list) => !list.is_empty(),
             Value::Object(object) => !object.is_empty(),
         }
+    }
+
+    /// A list, as such or as text, or the keys of an object; any other text counts as the only element, anything else
+    /// as absent: an empty one.
+    pub fn lenient_list(&mut self, key: &str) -> Vec<Value> {
+        let list = match self.raw(key) {
+            Some(Value::Array(list)) => list.clone(),
+            Some(Value::Object(object)) => object.keys().map(|key| Value::from(key.as_str())).collect(),
+            Some(Value::String(text)) if text.trim().is_empty() => Vec::new(),
+            Some(Value::String(text)) => match literal::read(text) {
+                Some(Value::Array(list)) => list,
+                _ => vec![Value::from(text.as_str())],
+            },
+            _ => Vec::new(),
+        };
+        self.note(key, Value::Array(Vec::new()), Value::Array(list.clone()));
+        list
     }
 
     /// An object, as such, as text, or as a list of pairs; anything else counts as absent: an empty one.
@@ -103,6 +133,26 @@ mod tests {
         assert_eq!(data["parameters"]["n"], 1.5);
         assert_eq!(data["parameters"]["t"], "false");
         assert_eq!(data["overrides"]["w"], Value::Null);
+    }
+
+    #[test]
+    fn lists_come_in_many_forms() {
+        for (given, list) in [
+            (json!(["a", 1]), json!(["a", 1])),
+            (json!("[\"a\"]"), json!(["a"])),
+            (json!("[{'type': 'x', 'n': None}]"), json!([{"type": "x", "n": null}])),
+            (json!("('a', 'b')"), json!(["a", "b"])),
+            (json!("a, b"), json!(["a, b"])),
+            (json!("{'a': 1}"), json!(["{'a': 1}"])),
+            (json!({"a": 1, "b": 2}), json!(["a", "b"])),
+            (json!(" "), json!([])),
+            (json!(7), json!([])),
+            (json!(null), json!([])),
+        ] {
+            let given = json!({"l": given});
+            let mut parameters = Parameters::new("x", &given).unwrap();
+            assert_eq!(Value::Array(parameters.lenient_list("l")), list, "{given}");
+        }
     }
 
     #[test]
