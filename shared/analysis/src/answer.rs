@@ -1,15 +1,16 @@
 //! What an agent returns, and its JSON form (envelopes of the `_common-*.md` specifications, section 4).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use serde::ser::SerializeMap;
+use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::findings::Findings;
+use crate::table::Table;
 
 /// How an agent ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -24,7 +25,7 @@ pub enum Status {
 }
 
 /// The answer of one agent.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// How it ended.
     pub status: Status,
@@ -127,13 +128,14 @@ fn optional<M: SerializeMap, T: Serialize>(
     }
 }
 
-/// A file that an agent made. In JSON it is `{filename, content (base64), size_bytes, format}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file that an agent made, as the table that it is written from when somebody wants the file. In JSON it is
+/// `{filename, content (base64), size_bytes, format}`.
+#[derive(Debug, Clone)]
 pub struct CleanedFile {
     /// Name, prefix included.
     pub name: String,
-    /// The file itself.
-    pub bytes: Bytes,
+    /// Its content; [`Table::to_csv`] are its bytes.
+    pub table: Arc<Table>,
 }
 
 impl CleanedFile {
@@ -145,10 +147,11 @@ impl CleanedFile {
 
 impl Serialize for CleanedFile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes = self.table.to_csv().map_err(S::Error::custom)?;
         let mut map = serializer.serialize_map(Some(4))?;
         map.serialize_entry("filename", &self.name)?;
-        map.serialize_entry("content", &STANDARD.encode(&self.bytes))?;
-        map.serialize_entry("size_bytes", &self.bytes.len())?;
+        map.serialize_entry("content", &STANDARD.encode(&bytes))?;
+        map.serialize_entry("size_bytes", &bytes.len())?;
         map.serialize_entry("format", &self.format())?;
         map.end()
     }
@@ -157,6 +160,7 @@ impl Serialize for CleanedFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::ReadOptions;
 
     #[test]
     fn an_error_answer_has_three_keys() {
@@ -168,8 +172,8 @@ mod tests {
     fn a_success_has_every_list_and_its_file_last() {
         let mut answer = Answer::success(Map::new(), Map::new(), Findings::default());
         answer.agent_id = Some("null-handler".to_owned());
-        answer.cleaned_file =
-            Some(CleanedFile { name: "cleaned_a.CSV".to_owned(), bytes: Bytes::from_static(b"a\n1\n") });
+        let table = Table::read_csv("a.CSV", &"a\n1\n".into(), ReadOptions::inferring(100)).unwrap();
+        answer.cleaned_file = Some(CleanedFile { name: "cleaned_a.CSV".to_owned(), table: Arc::new(table) });
         let value = serde_json::to_value(&answer).unwrap();
         let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The agents of one task, with files handed on where the tool does so (platform.md 6.2, 6.3). Answers come in the
 //! order that the task gives, and so does what the observer is told; agents that take no file from another run at the
-//! same time ([`together`]). Stops between two agents when its observer says so.
+//! same time ([`together`]). A file is handed on as a table, and only the one that the client gets is ever written.
+//! Stops between two agents when its observer says so.
 
 mod data_file;
 mod together;
@@ -53,7 +54,8 @@ impl Observer for () {
 /// All agents have run.
 #[derive(Debug)]
 pub struct Chain {
-    /// Answers by agent id, in execution order. An agent that ran twice has its first place and its last answer.
+    /// Answers by agent id, in execution order, without the files. An agent that ran twice has its first place and its
+    /// last answer.
     pub answers: IndexMap<String, Answer>,
     /// From [`Job::started`] to the end of the last agent.
     pub execution_time: Duration,
@@ -97,7 +99,7 @@ fn run_with(job: Job<'_>, observer: &mut dyn Observer, find: Find) -> Result<Cha
     // An agent that may be handed a file waits for those before it.
     let hands_on = job.tool.transformer.file_mark().is_some();
     let at_once = if hands_on { 1 } else { job.agents.len().max(1) };
-    for agents in job.agents.chunks(at_once) {
+    for (begun, agents) in job.agents.chunks(at_once).enumerate() {
         let run = |agent_id: &String| {
             let parameters = job.parameters.get(agent_id).unwrap_or(&Value::Null);
             run_agent(job.tool, find, agent_id, &inputs, parameters)
@@ -108,9 +110,15 @@ fn run_with(job: Job<'_>, observer: &mut dyn Observer, find: Find) -> Result<Cha
                 hand_on(&answer, &mut inputs);
             }
             answers.insert(agent_id.clone(), answer);
+            // An answer that will be replaced may have no file then, so that an earlier one counts again.
+            let runs_again = job.agents.iter().skip(begun + 1).any(|later| later == agent_id);
+            if hands_on && !runs_again {
+                data_file::drop_outdone(job.tool.transformer, agent_id, &mut answers);
+            }
         }
     }
-    let data_file = data_file::choose(job.tool.transformer, &answers, Utc::now());
+    drop(inputs);
+    let data_file = data_file::write(job.tool.transformer, &mut answers, Utc::now());
     Ok(Chain { answers, execution_time: job.started.elapsed(), data_file })
 }
 
@@ -172,11 +180,8 @@ fn missing_slot(agent: &dyn Agent, given: &Inputs) -> Option<AgentError> {
 
 /// A file in a successful answer becomes `primary`; otherwise the previous file stays.
 fn hand_on(answer: &Answer, inputs: &mut Inputs) {
-    if let Some(file) =
-        answer.cleaned_file.as_ref().filter(|file| answer.is_success() && !file.bytes.is_empty())
-    {
-        let next = InputFile { name: file.name.clone(), bytes: file.bytes.clone() };
-        inputs.insert("primary".to_owned(), Input::new(next));
+    if let Some(file) = answer.cleaned_file.as_ref().filter(|_| answer.is_success()) {
+        inputs.insert("primary".to_owned(), Input::handed_on(file.clone()));
     }
 }
 

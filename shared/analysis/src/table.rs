@@ -2,8 +2,8 @@
 //!
 //! [`Table::read_csv`] reads the dialect of `_common-profile-my-data.md` 2; [`Column`] holds the cells and
 //! computes facts (distinct values, sorted values, moments, text lengths) on demand, once; facts of whole rows
-//! (nulls, repeated rows) are in [`rows`]. Which figures an agent
-//! makes of them is not decided here.
+//! (nulls, repeated rows) are in [`rows`]. [`Table::read_again`] gives a table as its CSV would be read, without one.
+//! Which figures an agent makes of them is not decided here.
 
 mod column;
 mod distinct;
@@ -29,6 +29,8 @@ pub struct Table {
     height: usize,
     columns: Vec<Column>,
     positions: HashMap<String, usize>,
+    /// Cells of each column that lost their value when the table was read; empty for other tables.
+    lost: Vec<usize>,
     row_nulls: OnceLock<Vec<u32>>,
     repeated_rows: OnceLock<Vec<u32>>,
 }
@@ -40,23 +42,38 @@ impl Table {
     /// When the bytes are no CSV by the rules of `_common-profile-my-data.md` 2: nothing in it, invalid UTF-8, an
     /// unclosed quote, a row with more fields than the header.
     pub fn read_csv(name: &str, bytes: &Bytes, options: ReadOptions) -> Result<Self, ReadError> {
-        read::read(name, bytes, options).map(|frame| Self::new(name, frame))
+        let read::Contents { frame, lost } = read::read(name, bytes, options)?;
+        Ok(Self { lost, ..Self::new(name, frame) })
     }
 
-    /// Whether reading `bytes`, which gave this table with `known` options, with `other` options would give it again:
-    /// they differ in the number of rows that decide on the types only, and decide the same.
-    pub(crate) fn would_be_read_with(&self, bytes: &Bytes, known: ReadOptions, other: ReadOptions) -> bool {
-        let only_rows_differ = ReadOptions { inferred_rows: other.inferred_rows, ..known } == other;
-        only_rows_differ
-            && read::kinds(bytes, other)
-                .is_ok_and(|kinds| kinds.into_iter().eq(self.columns.iter().map(Column::kind)))
+    /// The types that reading a file gives its columns, by a look at its first rows only.
+    ///
+    /// # Errors
+    /// As [`Self::read_csv`], as far as the look goes.
+    pub(crate) fn kinds_of_csv(bytes: &Bytes, options: ReadOptions) -> Result<Vec<Kind>, ReadError> {
+        read::kinds(bytes, options)
+    }
+
+    /// The types of the columns.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> + '_ {
+        self.columns.iter().map(Column::kind)
+    }
+
+    /// Columns with the number of their cells whose content was no value of their type when the table was read, so
+    /// that they are null; columns that lost nothing are left out.
+    pub fn values_lost(&self) -> impl Iterator<Item = (&str, usize)> {
+        let lost = self.columns.iter().zip(&self.lost).filter(|(_, lost)| **lost > 0);
+        lost.map(|(column, lost)| (column.name(), *lost))
     }
 
     /// A table made by other means than reading, e.g. of the rows that an agent kept. Columns of types that a CSV
     /// cannot have become text.
     pub fn new(name: &str, frame: DataFrame) -> Self {
         let height = frame.height();
-        let columns: Vec<Column> = frame.into_columns().into_iter().map(Column::new).collect();
+        Self::assemble(name, height, frame.into_columns().into_iter().map(Column::new).collect())
+    }
+
+    fn assemble(name: &str, height: usize, columns: Vec<Column>) -> Self {
         let positions = columns
             .iter()
             .enumerate()
@@ -67,6 +84,7 @@ impl Table {
             height,
             columns,
             positions,
+            lost: Vec::new(),
             row_nulls: OnceLock::new(),
             repeated_rows: OnceLock::new(),
         }

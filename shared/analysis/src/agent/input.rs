@@ -1,4 +1,5 @@
-//! What an agent is given: files by slot, read once per way of reading, and its parameters.
+//! What an agent is given: files by slot, read once per way of reading, and its parameters. A file may be a table that
+//! another agent handed on: it is never written and parsed in between.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,8 +8,9 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::AgentError;
+use crate::answer::CleanedFile;
 use crate::parameters::Parameters;
-use crate::table::{ReadError, ReadOptions, Table, is_csv_name};
+use crate::table::{Kind, ReadError, ReadOptions, Table, is_csv_name};
 
 /// The content of a file slot. Spreadsheets and JSON have been converted to CSV by then.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +27,39 @@ pub struct Input(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    file: InputFile,
+    source: Source,
     tables: Mutex<Vec<(ReadOptions, Reading)>>,
+}
+
+/// Where the table comes from.
+#[derive(Debug)]
+enum Source {
+    File(InputFile),
+    HandedOn(CleanedFile),
+}
+
+impl Source {
+    fn name(&self) -> &str {
+        match self {
+            Self::File(file) => &file.name,
+            Self::HandedOn(file) => &file.name,
+        }
+    }
+
+    fn read(&self, options: ReadOptions) -> Reading {
+        match self {
+            Self::File(file) => Table::read_csv(&file.name, &file.bytes, options).map(Arc::new),
+            Self::HandedOn(file) => file.table.read_again(&file.name, options).map(Arc::new),
+        }
+    }
+
+    /// The types that reading would give, found without reading; `None` where that cannot be told.
+    fn kinds(&self, options: ReadOptions) -> Option<Vec<Kind>> {
+        match self {
+            Self::File(file) => Table::kinds_of_csv(&file.bytes, options).ok(),
+            Self::HandedOn(file) => file.table.kinds_read_again(options),
+        }
+    }
 }
 
 /// How reading went, shared.
@@ -35,12 +68,21 @@ type Reading = Result<Arc<Table>, ReadError>;
 impl Input {
     /// An input that has not been read yet.
     pub fn new(file: InputFile) -> Self {
-        Self(Arc::new(Shared { file, tables: Mutex::default() }))
+        Self::of(Source::File(file))
     }
 
-    /// The file as it came.
-    pub fn file(&self) -> &InputFile {
-        &self.0.file
+    /// What another agent made, as if it had been written and came back as a file.
+    pub fn handed_on(file: CleanedFile) -> Self {
+        Self::of(Source::HandedOn(file))
+    }
+
+    fn of(source: Source) -> Self {
+        Self(Arc::new(Shared { source, tables: Mutex::default() }))
+    }
+
+    /// Name of the file, extension included.
+    pub fn name(&self) -> &str {
+        self.0.source.name()
     }
 
     /// The file as a table; the first call with these options reads it, later calls share the result. Options that
@@ -54,18 +96,19 @@ impl Input {
     pub fn table(&self, options: ReadOptions) -> Reading {
         // Held while reading, so that two agents at once do not read the same file twice. Nothing is written
         // before a table is complete, so a panic of another agent leaves the list sound.
-        let InputFile { name, bytes } = &self.0.file;
         let mut tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, table)) = tables.iter().find(|(known, _)| *known == options) {
             return table.clone();
         }
-        let same = tables.iter().find_map(|(known, table)| {
-            let table = table.as_ref().ok()?;
-            table.would_be_read_with(bytes, *known, options).then(|| Arc::clone(table))
-        });
+        // Ways of reading that differ in the number of rows that decide on the types only, and decide the same.
+        let candidates = tables.iter().filter(|(known, _)| known.differs_in_rows_only(options));
+        let candidates: Vec<&Arc<Table>> = candidates.filter_map(|(_, table)| table.as_ref().ok()).collect();
+        let kinds = if candidates.is_empty() { None } else { self.0.source.kinds(options) };
+        let same =
+            kinds.and_then(|kinds| candidates.iter().find(|table| table.kinds().eq(kinds.iter().copied())));
         let table = match same {
-            Some(table) => Ok(table),
-            None => Table::read_csv(name, bytes, options).map(Arc::new),
+            Some(table) => Ok(Arc::clone(table)),
+            None => self.0.source.read(options),
         };
         tables.push((options, table.clone()));
         table
@@ -94,9 +137,9 @@ impl<'a> AgentInput<'a> {
         Parameters::new(self.agent_id, self.parameters)
     }
 
-    /// The file of a slot, if there is one.
-    pub fn file(&self, slot: &str) -> Option<&'a InputFile> {
-        self.files.get(slot).map(Input::file)
+    /// Name of the file of a slot, if there is one.
+    pub fn file_name(&self, slot: &str) -> Option<&'a str> {
+        self.files.get(slot).map(Input::name)
     }
 
     /// The file of a slot as a table.
@@ -110,11 +153,11 @@ impl<'a> AgentInput<'a> {
                 slot: slot.to_owned(),
             });
         };
-        let name = &input.file().name;
+        let name = input.name();
         if !is_csv_name(name) {
-            return Err(AgentError::NotCsv { name: name.clone() });
+            return Err(AgentError::NotCsv { name: name.to_owned() });
         }
-        input.table(options).map_err(|reason| AgentError::Unreadable { name: name.clone(), reason })
+        input.table(options).map_err(|reason| AgentError::Unreadable { name: name.to_owned(), reason })
     }
 }
 
@@ -147,6 +190,20 @@ mod tests {
         assert!(!Arc::ptr_eq(&whole, &two) && Arc::ptr_eq(&two, &one));
         let dropping = ReadOptions { surplus_fields: SurplusFields::Drop, ..ReadOptions::inferring(1) };
         assert!(!Arc::ptr_eq(&input.table("primary", dropping).unwrap(), &one));
+    }
+
+    #[test]
+    fn what_was_handed_on_is_read_by_every_way_of_reading_too() {
+        let table =
+            Table::read_csv("a.csv", &Bytes::from("a,b\n1,x\n2,y\n"), ReadOptions::inferring(0)).unwrap();
+        let file = CleanedFile { name: "cleaned_a.csv".to_owned(), table: Arc::new(table) };
+        let files = BTreeMap::from([("primary".to_owned(), Input::handed_on(file))]);
+        let input = AgentInput::new("x", &files, &Value::Null);
+        let read = |rows| input.table("primary", ReadOptions::inferring(rows)).unwrap();
+        let (whole, one, none) = (read(10_000), read(1), read(0));
+        assert!(Arc::ptr_eq(&whole, &one) && !Arc::ptr_eq(&one, &none));
+        assert_eq!((whole.name(), input.file_name("primary")), ("cleaned_a.csv", Some("cleaned_a.csv")));
+        assert_eq!(whole.kinds().collect::<Vec<_>>(), [Kind::Integer, Kind::Text]);
     }
 
     #[test]

@@ -65,11 +65,11 @@ impl Agent for NullHandler {
             ("imputation_log", handled.log.iter().map(|entry| entry.text.as_str()).collect()),
             ("summary", json!(findings::summary(&cleaning))),
             ("row_level_issues", Value::from(first_rows)),
-            ("values_lost", Value::Object(cleaned::values_lost(input, &raw)?)),
+            ("values_lost", cleaned::values_lost(&raw)),
         ]);
         parameters.write_echoes(&mut data);
         let mut answer = Answer::success(summary_metrics, data, findings);
-        answer.cleaned_file = Some(cleaned::file(raw.name(), &handled.table)?);
+        answer.cleaned_file = Some(cleaned::file(raw.name(), handled.table));
         Ok(answer)
     }
 }

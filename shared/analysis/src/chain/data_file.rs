@@ -4,6 +4,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 
+use crate::agent::AgentError;
 use crate::answer::{Answer, CleanedFile};
 use crate::tools::Transformer;
 
@@ -41,24 +42,60 @@ fn candidates(transformer: Transformer) -> &'static [&'static str] {
     }
 }
 
-/// The file that carries most marks: the last of the chain, because each agent puts its mark before the name.
-pub(super) fn choose(
+/// The agent's file, if it competes, and how many marks its name carries: one for each agent of the chain so far,
+/// because each puts its mark before the name.
+fn marked<'a>(
     transformer: Transformer,
-    answers: &IndexMap<String, Answer>,
+    agent_id: &str,
+    answers: &'a IndexMap<String, Answer>,
+) -> Option<(usize, &'a CleanedFile)> {
+    let prefix = format!("{}_", transformer.file_mark()?);
+    let answer = answers.get(agent_id).filter(|answer| answer.is_success())?;
+    let file = answer.cleaned_file.as_ref().filter(|_| candidates(transformer).contains(&agent_id))?;
+    Some((file.name.matches(prefix.as_str()).count(), file))
+}
+
+/// Gives up the files that cannot win any more, because the one of `agent_id` carries more marks.
+pub(super) fn drop_outdone(transformer: Transformer, agent_id: &str, answers: &mut IndexMap<String, Answer>) {
+    let marks = |id: &str, answers: &IndexMap<String, Answer>| {
+        marked(transformer, id, answers).map(|(marks, _)| marks)
+    };
+    let Some(most) = marks(agent_id, answers) else { return };
+    for id in candidates(transformer) {
+        if marks(id, answers).is_some_and(|marks| marks < most)
+            && let Some(answer) = answers.get_mut(*id)
+        {
+            answer.cleaned_file = None;
+        }
+    }
+}
+
+/// Writes the file that carries most marks, the last of the chain, and gives up all others. If it cannot be written
+/// its agent has failed, and the next best is written.
+pub(super) fn write(
+    transformer: Transformer,
+    answers: &mut IndexMap<String, Answer>,
     now: DateTime<Utc>,
 ) -> Option<DataFile> {
     let mark = transformer.file_mark()?;
-    let prefix = format!("{mark}_");
-    let files =
-        candidates(transformer).iter().filter_map(|id| answers.get(*id).filter(|answer| answer.is_success()));
-    // `max_by_key` returns the last of several maxima.
-    let winner: &CleanedFile = files
-        .filter_map(|answer| answer.cleaned_file.as_ref())
-        .max_by_key(|file| file.name.matches(prefix.as_str()).count())?;
-    if winner.bytes.is_empty() {
-        return None;
-    }
-    let name = stamped(&winner.name.replace(&prefix, ""), mark, now);
+    let written = loop {
+        let files = candidates(transformer).iter().map(|id| (*id, marked(transformer, id, answers)));
+        // `max_by_key` returns the last of several maxima.
+        let winner = files.filter_map(|(id, found)| Some((id, found?))).max_by_key(|(_, (marks, _))| *marks);
+        let Some((agent_id, (_, file))) = winner else { break None };
+        match file.table.to_csv() {
+            Ok(bytes) => {
+                break Some((stamped(&file.name.replace(&format!("{mark}_"), ""), mark, now), bytes));
+            }
+            Err(error) => {
+                tracing::error!(agent = agent_id, %error, "a cleaned file cannot be written");
+                let error = AgentError::Computation { step: "writing the file", reason: error.to_string() };
+                answers.insert(agent_id.to_owned(), Answer::error(error.to_string()));
+            }
+        }
+    };
+    answers.values_mut().for_each(|answer| answer.cleaned_file = None);
+    let (name, bytes) = written?;
     let content_type = if name.ends_with(".xlsx") {
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     } else if name.ends_with(".json") {
@@ -66,7 +103,7 @@ pub(super) fn choose(
     } else {
         "text/csv"
     };
-    Some(DataFile { name, bytes: winner.bytes.clone(), content_type })
+    Some(DataFile { name, bytes, content_type })
 }
 
 fn stamped(name: &str, mark: &str, now: DateTime<Utc>) -> String {
@@ -81,11 +118,14 @@ fn stamped(name: &str, mark: &str, now: DateTime<Utc>) -> String {
 mod tests {
     use super::*;
     use crate::findings::Findings;
+    use crate::table::{ReadOptions, Table};
     use serde_json::Map;
+    use std::sync::Arc;
 
-    fn answer(name: &str, bytes: &'static [u8]) -> Answer {
+    fn answer(name: &str, csv: &'static [u8]) -> Answer {
         let mut answer = Answer::success(Map::new(), Map::new(), Findings::default());
-        answer.cleaned_file = Some(CleanedFile { name: name.to_owned(), bytes: Bytes::from_static(bytes) });
+        let table = Table::read_csv(name, &Bytes::from_static(csv), ReadOptions::inferring(0)).unwrap();
+        answer.cleaned_file = Some(CleanedFile { name: name.to_owned(), table: Arc::new(table) });
         answer
     }
 
@@ -93,33 +133,53 @@ mod tests {
         DateTime::from_timestamp(1_767_225_599, 0).unwrap()
     }
 
+    fn chain(answers: &[(&str, &str, &'static [u8])]) -> IndexMap<String, Answer> {
+        answers.iter().map(|(id, name, csv)| ((*id).to_owned(), answer(name, csv))).collect()
+    }
+
     #[test]
     fn the_longest_chain_wins_and_every_mark_goes() {
-        let answers = IndexMap::from([
-            ("type-fixer".to_owned(), answer("cleaned_cleaned_my.precleaned_x.csv", b"2")),
-            ("null-handler".to_owned(), answer("cleaned_my.precleaned_x.csv", b"1")),
+        let mut answers = chain(&[
+            ("type-fixer", "cleaned_cleaned_my.precleaned_x.csv", b"b\n2\n"),
+            ("null-handler", "cleaned_my.precleaned_x.csv", b"a\n1\n"),
         ]);
-        let file = choose(Transformer::Clean, &answers, at()).unwrap();
+        let file = write(Transformer::Clean, &mut answers, at()).unwrap();
         assert_eq!(file.name, "my.prex_cleaned_20251231_235959.csv");
-        assert_eq!((file.bytes.as_ref(), file.content_type), (&b"2"[..], "text/csv"));
+        assert_eq!((file.bytes.as_ref(), file.content_type), (&b"b\n2\n"[..], "text/csv"));
+        assert!(answers.values().all(|answer| answer.is_success() && answer.cleaned_file.is_none()));
     }
 
     #[test]
     fn among_equals_the_last_candidate_wins() {
-        let answers = IndexMap::from([
-            ("quarantine-agent".to_owned(), answer("cleaned_a", b"q")),
-            ("null-handler".to_owned(), answer("cleaned_a", b"n")),
-        ]);
-        let file = choose(Transformer::Clean, &answers, at()).unwrap();
-        assert_eq!((file.name.as_str(), file.bytes.as_ref()), ("a_cleaned_20251231_235959", &b"q"[..]));
+        let mut answers =
+            chain(&[("quarantine-agent", "cleaned_a", b"q\n"), ("null-handler", "cleaned_a", b"n\n")]);
+        drop_outdone(Transformer::Clean, "null-handler", &mut answers);
+        let file = write(Transformer::Clean, &mut answers, at()).unwrap();
+        assert_eq!((file.name.as_str(), file.bytes.as_ref()), ("a_cleaned_20251231_235959", &b"q\n"[..]));
     }
 
     #[test]
-    fn no_candidate_and_empty_content_give_no_file() {
-        let empty = IndexMap::from([("null-handler".to_owned(), answer("cleaned_a.csv", b""))]);
-        assert_eq!(choose(Transformer::Clean, &empty, at()), None);
-        let other = IndexMap::from([("lineage-tracer".to_owned(), answer("mastered_a.csv", b"1"))]);
-        assert_eq!(choose(Transformer::Master, &other, at()), None);
-        assert_eq!(choose(Transformer::Profile, &other, at()), None);
+    fn only_what_cannot_win_any_more_is_given_up() {
+        let mut answers = chain(&[
+            ("null-handler", "cleaned_a.csv", b"n\n"),
+            ("type-fixer", "cleaned_cleaned_a.csv", b"t\n"),
+            ("lineage-tracer", "cleaned_cleaned_cleaned_a.csv", b"l\n"),
+        ]);
+        let left = |answers: &IndexMap<String, Answer>| {
+            answers.values().map(|answer| answer.cleaned_file.is_some()).collect::<Vec<_>>()
+        };
+        drop_outdone(Transformer::Clean, "null-handler", &mut answers);
+        drop_outdone(Transformer::Clean, "lineage-tracer", &mut answers);
+        assert_eq!(left(&answers), [true, true, true]);
+        drop_outdone(Transformer::Clean, "type-fixer", &mut answers);
+        assert_eq!(left(&answers), [false, true, true]);
+    }
+
+    #[test]
+    fn no_candidate_gives_no_file() {
+        let mut other = chain(&[("lineage-tracer", "mastered_a.csv", b"1\n")]);
+        assert_eq!(write(Transformer::Master, &mut other, at()), None);
+        assert_eq!(write(Transformer::Profile, &mut other, at()), None);
+        assert_eq!(write(Transformer::Clean, &mut IndexMap::new(), at()), None);
     }
 }

@@ -3,10 +3,11 @@
 use super::*;
 use crate::answer::CleanedFile;
 use crate::findings::Findings;
-use crate::table::ReadOptions;
+use crate::table::{ReadOptions, Table};
 use crate::tools;
 use bytes::Bytes;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Reports what it was given and, if told to, hands on a file.
 struct Seeing {
@@ -22,15 +23,17 @@ impl Agent for Seeing {
         "Seeing"
     }
     fn run(&self, input: &AgentInput<'_>) -> Result<Answer, AgentError> {
-        let name = input.file("primary").map(|file| file.name.clone()).unwrap_or_default();
+        let name = input.file_name("primary").unwrap_or_default();
         let rows = input.table("primary", ReadOptions::inferring(100))?.height();
         let data = json!({"saw": name, "rows": rows, "limit": input.parameters()?.raw("limit")});
         let mut answer =
             Answer::success(Map::new(), data.as_object().cloned().unwrap_or_default(), Findings::default());
-        answer.cleaned_file = self.hands_on.then(|| CleanedFile {
-            name: format!("cleaned_{name}"),
-            bytes: Bytes::from_static(b"a\n1\n2\n3\n"),
-        });
+        if self.hands_on {
+            let csv = Bytes::from_static(b"a\n1\n2\n3\n");
+            let table = Table::read_csv(name, &csv, ReadOptions::inferring(100)).unwrap();
+            answer.cleaned_file =
+                Some(CleanedFile { name: format!("cleaned_{name}"), table: Arc::new(table) });
+        }
         Ok(answer)
     }
 }

@@ -1,6 +1,6 @@
 //! One column: its cells and the facts about them that several agents need.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use polars::prelude::*;
 
@@ -72,6 +72,12 @@ pub struct TextFacts {
 pub struct Column {
     name: String,
     cells: Cells,
+    facts: Arc<Facts>,
+}
+
+/// What is known about cells. Columns that share cells share what is known.
+#[derive(Debug, Default)]
+struct Facts {
     distinct: OnceLock<Distinct>,
     ranking: OnceLock<Option<Ranking>>,
     moments: OnceLock<Option<Moments>>,
@@ -104,20 +110,19 @@ impl Column {
         Self::of_cells(name, Cells::Text(cells))
     }
 
-    /// The same column again, without its facts; shares the cells.
+    /// The same column again; shares the cells and what is known about them.
     pub fn share(&self) -> Self {
-        Self::of_cells(&self.name, self.cells.clone())
+        self.share_as(&self.name)
     }
 
-    fn of_cells(name: &str, cells: Cells) -> Self {
-        Self {
-            name: name.to_owned(),
-            cells,
-            distinct: OnceLock::new(),
-            ranking: OnceLock::new(),
-            moments: OnceLock::new(),
-            text: OnceLock::new(),
-        }
+    /// The same column under another name; shares the cells and what is known about them.
+    pub fn share_as(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), cells: self.cells.clone(), facts: Arc::clone(&self.facts) }
+    }
+
+    /// A column of cells; their own name does not count.
+    pub fn of_cells(name: &str, cells: Cells) -> Self {
+        Self { name: name.to_owned(), cells, facts: Arc::default() }
     }
 
     /// The column as the data engine has it; shares the cells.
@@ -254,27 +259,27 @@ impl Column {
 
     /// The distinct values with counts and first rows.
     pub fn distinct(&self) -> &Distinct {
-        self.distinct.get_or_init(|| Distinct::of(&self.cells))
+        self.facts.distinct.get_or_init(|| Distinct::of(&self.cells))
     }
 
     /// The distinct values, if somebody has asked for them before.
     pub(super) fn known_distinct(&self) -> Option<&Distinct> {
-        self.distinct.get()
+        self.facts.distinct.get()
     }
 
     /// The values in ascending order; `None` unless the column is an integer or float column.
     pub fn ranking(&self) -> Option<&Ranking> {
-        self.ranking.get_or_init(|| self.rank()).as_ref()
+        self.facts.ranking.get_or_init(|| self.rank()).as_ref()
     }
 
     /// Mean, spread and shape; `None` without values and unless the column is an integer or float column.
     pub fn moments(&self) -> Option<&Moments> {
-        self.moments.get_or_init(|| self.ranking().and_then(Ranking::moments)).as_ref()
+        self.facts.moments.get_or_init(|| self.ranking().and_then(Ranking::moments)).as_ref()
     }
 
     /// Lengths of the cast text; `None` without values and for integer and float columns.
     pub fn text_facts(&self) -> Option<TextFacts> {
-        *self.text.get_or_init(|| self.measure_text())
+        *self.facts.text.get_or_init(|| self.measure_text())
     }
 
     fn rank(&self) -> Option<Ranking> {

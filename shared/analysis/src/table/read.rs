@@ -2,16 +2,18 @@
 //!
 //! The file is cut into parts of a fixed size, each part is read by one thread into arrays whose long texts point
 //! into the file's own bytes. How the parts find their first record is in [`parts`], what a field is in [`fields`],
-//! which type a column gets in [`types`], how cells become arrays in [`build`].
+//! which type a column gets in [`types`], how cells become arrays in [`build`]. A table that an agent made is read as
+//! if it had been a file by [`handed_on`].
 
 mod build;
 mod fields;
+mod handed_on;
 mod header;
 mod parts;
 mod types;
 
 use bytes::Bytes;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, PolarsError};
 
 use super::Kind;
 
@@ -30,6 +32,11 @@ impl ReadOptions {
     /// Types by so many rows; surplus fields refused, big integers kept: the way of the profile tool.
     pub const fn inferring(rows: usize) -> Self {
         Self { inferred_rows: rows, surplus_fields: SurplusFields::Refuse, big_integers: BigIntegers::Keep }
+    }
+
+    /// Whether nothing else differs than the number of rows that decide on the types.
+    pub(crate) fn differs_in_rows_only(self, other: Self) -> bool {
+        Self { inferred_rows: other.inferred_rows, ..self } == other
     }
 }
 
@@ -102,15 +109,30 @@ pub enum ReadError {
     },
 }
 
+impl From<PolarsError> for ReadError {
+    fn from(error: PolarsError) -> Self {
+        Self::Columns { reason: error.to_string() }
+    }
+}
+
+/// What was read.
+pub(super) struct Contents {
+    pub(super) frame: DataFrame,
+    /// For each column, how many of its cells had a content that is no value of its type.
+    pub(super) lost: Vec<usize>,
+}
+
 /// Reads a CSV; see [`super::Table::read_csv`].
-pub(super) fn read(name: &str, bytes: &Bytes, options: ReadOptions) -> Result<DataFrame, ReadError> {
+pub(super) fn read(name: &str, bytes: &Bytes, options: ReadOptions) -> Result<Contents, ReadError> {
     let start = start(bytes)?;
     let quotes = parts::survey(bytes)?;
     let (names, body) = header::read(bytes, start)?;
     let kinds = types::infer(bytes, body, names.len(), options);
     let columns = parts::read(bytes, body, &names, &kinds, options, &quotes)?;
     tracing::debug!(file = name, columns = names.len(), bytes = bytes.len(), "read a CSV");
-    DataFrame::new_infer_height(columns).map_err(|error| ReadError::Columns { reason: error.to_string() })
+    let lost = columns.iter().map(|column| column.lost).collect();
+    let frame = DataFrame::new_infer_height(columns.into_iter().map(|column| column.cells).collect())?;
+    Ok(Contents { frame, lost })
 }
 
 /// The types that reading would give the columns of a file that can be read.
@@ -119,10 +141,15 @@ pub(super) fn kinds(bytes: &Bytes, options: ReadOptions) -> Result<Vec<Kind>, Re
     Ok(types::infer(bytes, body, names.len(), options))
 }
 
+/// Length of the mark at the beginning, if there is one.
+fn byte_order_mark(bytes: &[u8]) -> usize {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }
+}
+
 /// Where the header begins.
 fn start(bytes: &Bytes) -> Result<usize, ReadError> {
-    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-    let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let start = byte_order_mark(bytes);
     let start = start + header::blank_lines(bytes.get(start..).unwrap_or_default());
     if start >= bytes.len() { Err(ReadError::NoData) } else { Ok(start) }
 }

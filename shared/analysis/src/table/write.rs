@@ -11,8 +11,9 @@ impl Table {
     /// # Errors
     /// When heights differ or a name occurs twice.
     pub fn of_columns(name: &str, columns: Vec<Column>) -> PolarsResult<Self> {
-        let columns: Vec<_> = columns.iter().map(Column::to_engine).collect();
-        DataFrame::new_infer_height(columns).map(|frame| Self::new(name, frame))
+        // The data engine checks heights and names; the columns keep their facts.
+        let frame = DataFrame::new_infer_height(columns.iter().map(Column::to_engine).collect())?;
+        Ok(Self::assemble(name, frame.height(), columns))
     }
 
     /// The table as the data engine has it; shares the cells.

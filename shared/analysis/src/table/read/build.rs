@@ -47,6 +47,7 @@ impl Builder {
             Kind::Boolean => Self::Boolean(Booleans {
                 values: MutableBitmap::with_capacity(rows),
                 validity: Validity::default(),
+                lost: 0,
             }),
             Kind::Text => Self::Text(Texts {
                 views: Vec::with_capacity(rows),
@@ -62,10 +63,10 @@ impl Builder {
     #[inline]
     pub(super) fn add(&mut self, bytes: &[u8], field: &Field) -> Result<(), FieldError> {
         match self {
-            Self::Integer(numbers) => numbers.add(value_of(bytes, field, integer)),
-            Self::Float(numbers) => numbers.add(value_of(bytes, field, float)),
-            Self::Boolean(booleans) => booleans.add(value_of(bytes, field, boolean)),
-            Self::BigInteger(numbers) => numbers.add(value_of(bytes, field, big_integer)),
+            Self::Integer(numbers) => numbers.add(value_of(bytes, field, integer), field),
+            Self::Float(numbers) => numbers.add(value_of(bytes, field, float), field),
+            Self::Boolean(booleans) => booleans.add(value_of(bytes, field, boolean), field),
+            Self::BigInteger(numbers) => numbers.add(value_of(bytes, field, big_integer), field),
             Self::Text(texts) => return texts.add(bytes, field),
         }
         if field.quoting == Quoting::Unclosed { Err(FieldError::Unclosed) } else { Ok(()) }
@@ -74,11 +75,22 @@ impl Builder {
     /// Adds an empty cell.
     pub(super) fn add_null(&mut self) {
         match self {
-            Self::Integer(numbers) => numbers.add(None),
-            Self::Float(numbers) => numbers.add(None),
-            Self::Boolean(booleans) => booleans.add(None),
-            Self::BigInteger(numbers) => numbers.add(None),
+            Self::Integer(numbers) => numbers.push(None),
+            Self::Float(numbers) => numbers.push(None),
+            Self::Boolean(booleans) => booleans.push(None),
+            Self::BigInteger(numbers) => numbers.push(None),
             Self::Text(texts) => texts.add_null(),
+        }
+    }
+
+    /// Number of cells so far that had a content and became null, because it is no value of the column's type.
+    pub(super) fn lost(&self) -> usize {
+        match self {
+            Self::Integer(numbers) => numbers.lost,
+            Self::Float(numbers) => numbers.lost,
+            Self::Boolean(booleans) => booleans.lost,
+            Self::BigInteger(numbers) => numbers.lost,
+            Self::Text(_) => 0,
         }
     }
 
@@ -130,15 +142,22 @@ impl Validity {
 pub(super) struct Numbers<T> {
     values: Vec<T>,
     validity: Validity,
+    lost: usize,
 }
 
 impl<T: NativeType> Numbers<T> {
     fn new(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), validity: Validity::default() }
+        Self { values: Vec::with_capacity(rows), validity: Validity::default(), lost: 0 }
     }
 
     #[inline]
-    fn add(&mut self, value: Option<T>) {
+    fn add(&mut self, value: Option<T>, field: &Field) {
+        self.lost += usize::from(value.is_none() && field.has_content());
+        self.push(value);
+    }
+
+    #[inline]
+    fn push(&mut self, value: Option<T>) {
         self.validity.add(value.is_some(), self.values.len());
         self.values.push(value.unwrap_or_default());
     }
@@ -152,10 +171,16 @@ impl<T: NativeType> Numbers<T> {
 pub(super) struct Booleans {
     values: MutableBitmap,
     validity: Validity,
+    lost: usize,
 }
 
 impl Booleans {
-    fn add(&mut self, value: Option<bool>) {
+    fn add(&mut self, value: Option<bool>, field: &Field) {
+        self.lost += usize::from(value.is_none() && field.has_content());
+        self.push(value);
+    }
+
+    fn push(&mut self, value: Option<bool>) {
         self.validity.add(value.is_some(), self.values.len());
         self.values.push(value.unwrap_or_default());
     }
@@ -222,7 +247,7 @@ impl Texts {
             buffers,
             self.validity.finish(),
         )
-        .map_err(|error| ReadError::Columns { reason: error.to_string() })
+        .map_err(ReadError::from)
     }
 }
 

@@ -41,9 +41,14 @@ impl Field {
         bytes.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Whether there is anything in it; in `""` there is not.
+    pub(super) fn has_content(&self) -> bool {
+        self.start != self.end
+    }
+
     /// Whether it is an empty cell, which `""` is not.
     pub(super) fn is_blank(&self) -> bool {
-        self.start == self.end && self.quoting == Quoting::None
+        !self.has_content() && self.quoting == Quoting::None
     }
 }
 

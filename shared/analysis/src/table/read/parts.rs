@@ -79,6 +79,14 @@ fn character_start(bytes: &[u8], position: usize) -> usize {
     position.min(bytes.len()) + continued
 }
 
+/// One column of a file.
+pub(super) struct ReadColumn {
+    /// The cells.
+    pub(super) cells: Column,
+    /// Number of cells whose content is no value of the column's type: they are null.
+    pub(super) lost: usize,
+}
+
 /// Reads the data behind `body` into one column per name.
 pub(super) fn read(
     bytes: &Bytes,
@@ -87,7 +95,7 @@ pub(super) fn read(
     kinds: &[Kind],
     options: ReadOptions,
     survey: &Survey,
-) -> Result<Vec<Column>, ReadError> {
+) -> Result<Vec<ReadColumn>, ReadError> {
     let size = PART_BYTES.max(names.len().saturating_mul(PART_BYTES_PER_COLUMN));
     read_in_parts(bytes, body, names, kinds, options, survey, size)
 }
@@ -101,7 +109,7 @@ fn read_in_parts(
     options: ReadOptions,
     survey: &Survey,
     size: usize,
-) -> Result<Vec<Column>, ReadError> {
+) -> Result<Vec<ReadColumn>, ReadError> {
     let file = File {
         bytes,
         names,
@@ -116,15 +124,17 @@ fn read_in_parts(
     };
     let parts: Vec<Result<Part, PartError>> = RAYON
         .install(|| starts.par_iter().enumerate().map(|(part, start)| read_from(part, *start)).collect());
-    let mut columns: Vec<Vec<PartArray>> = kinds.iter().map(|_| Vec::with_capacity(parts.len())).collect();
+    let mut columns: Vec<(Vec<PartArray>, usize)> =
+        kinds.iter().map(|_| (Vec::with_capacity(parts.len()), 0)).collect();
     let (mut next, mut rows) = (body, 0);
     for (index, (part, assumed)) in parts.into_iter().zip(&starts).enumerate() {
         let part = if *assumed == next { part } else { read_from(index, next) };
         let part = part.map_err(|error| file.error(&error, rows))?;
         next = part.end;
         rows += part.rows;
-        for (column, array) in columns.iter_mut().zip(part.arrays) {
-            column.push(array);
+        for ((arrays, lost), (array, lost_here)) in columns.iter_mut().zip(part.arrays) {
+            arrays.push(array);
+            *lost += lost_here;
         }
     }
     if u32::try_from(rows).is_err() {
@@ -134,7 +144,7 @@ fn read_in_parts(
         .into_iter()
         .zip(names)
         .zip(kinds)
-        .map(|((arrays, name), kind)| assemble(name, *kind, arrays))
+        .map(|(((arrays, lost), name), kind)| ReadColumn { cells: assemble(name, *kind, arrays), lost })
         .collect())
 }
 
@@ -173,7 +183,8 @@ struct File<'a> {
 }
 
 struct Part {
-    arrays: Vec<PartArray>,
+    /// The cells of each column, and how many of them lost their value.
+    arrays: Vec<(PartArray, usize)>,
     rows: usize,
     /// Where the next record begins.
     end: usize,
@@ -205,7 +216,11 @@ impl File<'_> {
         }
         let end = at.min(self.bytes.len()).max(start.min(self.bytes.len()));
         let part = self.buffer.clone().sliced(start.min(end)..end);
-        let arrays = builders.into_iter().map(|builder| builder.finish(&part)).collect::<Result<_, _>>();
+        let arrays = builders.into_iter().map(|builder| {
+            let lost = builder.lost();
+            Ok((builder.finish(&part)?, lost))
+        });
+        let arrays = arrays.collect::<Result<_, _>>();
         Ok(Part { arrays: arrays.map_err(PartError::Array)?, rows, end })
     }
 
@@ -301,11 +316,14 @@ mod tests {
         let (names, body) = super::super::header::read(csv, 0)?;
         let kinds = super::super::types::infer(csv, body, names.len(), options);
         let columns = read_in_parts(csv, body, &names, &kinds, options, &survey, size)?;
+        let lost: Vec<usize> = columns.iter().map(|column| column.lost).collect();
+        let columns = columns.into_iter().map(|column| column.cells).collect();
         let table = Table::new("x.csv", DataFrame::new_infer_height(columns).unwrap());
-        let cells = |column: &crate::table::Column| {
-            (0..table.height()).map(|row| format!("{:?}", column.cell(row))).collect::<Vec<_>>()
+        let cells = |(column, lost): (&crate::table::Column, usize)| {
+            let cells = (0..table.height()).map(|row| format!("{:?}", column.cell(row)));
+            cells.chain([format!("{lost} lost")]).collect::<Vec<_>>()
         };
-        Ok(table.columns().iter().map(cells).collect())
+        Ok(table.columns().iter().zip(lost).map(cells).collect())
     }
 
     /// Fields that may be anything: numbers, quotes in and around them, line ends in quotes.
@@ -351,7 +369,7 @@ mod tests {
         }
         let csv = Bytes::from(csv);
         let whole = cells(&csv, ReadOptions::inferring(100), usize::MAX).unwrap();
-        assert_eq!(whole[0].len(), 51);
+        assert_eq!(whole[0].len(), 52);
         for size in [10, 17, 40, 100] {
             assert_eq!(cells(&csv, ReadOptions::inferring(100), size).unwrap(), whole, "{size}");
         }

@@ -6,7 +6,7 @@ use crate::table::Kind;
 
 /// The types that the values of a column have been seen with, as a set of bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Seen(u8);
+pub(super) struct Seen(u8);
 
 impl Seen {
     const INTEGER: Self = Self(1);
@@ -15,9 +15,19 @@ impl Seen {
     const BOOLEAN: Self = Self(8);
     const TEXT: Self = Self(16);
 
+    /// Takes note of one more type.
+    pub(super) fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Whether text is among them, so that nothing else can matter any more.
+    pub(super) fn is_text(self) -> bool {
+        self.0 & Self::TEXT.0 != 0
+    }
+
     /// Integers with floats are floats, integers of both sizes are big ones; any other mixture, and no value at
     /// all, is text.
-    fn kind(self) -> Kind {
+    pub(super) fn kind(self) -> Kind {
         const INTEGER_AND_FLOAT: u8 = Seen::INTEGER.0 | Seen::FLOAT.0;
         const BIG_INTEGER_AND_FLOAT: u8 = Seen::BIG_INTEGER.0 | Seen::FLOAT.0;
         const BOTH_INTEGERS: u8 = Seen::INTEGER.0 | Seen::BIG_INTEGER.0;
@@ -49,11 +59,11 @@ fn look_at_row(bytes: &[u8], mut at: usize, seen: &mut [Seen], big_integers: Big
     let mut columns = seen.iter_mut();
     loop {
         let found = field(bytes, at);
-        if let Some(seen) = columns.next().filter(|seen| **seen != Seen::TEXT && !found.is_blank()) {
-            seen.0 |= match found.quoting {
-                Quoting::None | Quoting::Plain => type_of(found.content(bytes), big_integers).0,
-                Quoting::Doubled | Quoting::TextAfter | Quoting::Unclosed => Seen::TEXT.0,
-            };
+        if let Some(seen) = columns.next().filter(|seen| !seen.is_text() && !found.is_blank()) {
+            seen.add(match found.quoting {
+                Quoting::None | Quoting::Plain => type_of(found.content(bytes), big_integers),
+                Quoting::Doubled | Quoting::TextAfter | Quoting::Unclosed => Seen::TEXT,
+            });
         }
         at = found.next;
         if found.ends_record {
@@ -62,7 +72,8 @@ fn look_at_row(bytes: &[u8], mut at: usize, seen: &mut [Seen], big_integers: Big
     }
 }
 
-fn type_of(value: &[u8], big_integers: BigIntegers) -> Seen {
+/// The type of one value.
+pub(super) fn type_of(value: &[u8], big_integers: BigIntegers) -> Seen {
     let unsigned = value.strip_prefix(b"-").unwrap_or(value);
     if !unsigned.is_empty() && unsigned.iter().all(u8::is_ascii_digit) {
         return match big_integers {
