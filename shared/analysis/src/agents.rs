@@ -2,6 +2,7 @@
 
 mod cleaned;
 mod drift_detector;
+mod duplicate_resolver;
 mod governance_checker;
 mod null_handler;
 mod readiness_rater;
@@ -21,6 +22,7 @@ static AGENTS: &[&dyn Agent] = &[
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,
     &null_handler::NullHandler,
+    &duplicate_resolver::DuplicateResolver,
 ];
 
 /// Every agent of this build.

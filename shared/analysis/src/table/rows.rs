@@ -104,10 +104,15 @@ fn repeated(table: &Table, hashes: &[u64]) -> Vec<u32> {
 }
 
 fn same_rows(table: &Table, left: usize, right: usize) -> bool {
-    table.columns().iter().all(|column| match (column.cell(left), column.cell(right)) {
+    table.columns().iter().all(|column| same_cell(column.cell(left), column.cell(right)))
+}
+
+/// Whether two cells of a column hold the same: nulls are equal, all NaN are equal, both zeros are equal.
+pub(super) fn same_cell(left: Cell<'_>, right: Cell<'_>) -> bool {
+    match (left, right) {
         (Cell::Float(left), Cell::Float(right)) => bits(left) == bits(right),
         (left, right) => left == right,
-    })
+    }
 }
 
 #[cfg(test)]
