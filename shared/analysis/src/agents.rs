@@ -1,6 +1,8 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
 mod cleaned;
+mod cleanse_previewer;
+mod cleanse_writeback;
 mod drift_detector;
 mod duplicate_resolver;
 mod governance_checker;
@@ -21,8 +23,10 @@ static AGENTS: &[&dyn Agent] = &[
     &readiness_rater::ReadinessRater,
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,
+    &cleanse_previewer::CleansePreviewer,
     &null_handler::NullHandler,
     &duplicate_resolver::DuplicateResolver,
+    &cleanse_writeback::CleanseWriteback,
 ];
 
 /// Every agent of this build.

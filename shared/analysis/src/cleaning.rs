@@ -1,11 +1,13 @@
 //! Operations of the agents that change data, each once: null words, imputation, outlier rules, typing. They take
 //! columns and give columns or rows; what an agent reports about them is not decided here.
 
+mod convert;
 mod impute;
 mod knn;
 mod null_words;
 mod outliers;
 
+pub use convert::{to_floats, to_instants, to_texts};
 pub(crate) use impute::fill_with_cell;
 pub use impute::{Direction, ImputeError, fill_floats, fill_from_neighbour, fill_with_constant, mode};
 pub use knn::{TERM_LIMIT, impute_by_neighbours};

@@ -1,4 +1,4 @@
-//! Which texts are dates, as the data engine decides it when no format is given (readiness-rater.md 4.1, measured).
+//! Which texts are dates and which instants they stand for, as the data engine decides it when no format is given (readiness-rater.md 4.1, measured).
 //!
 //! The first text that fits one of three families fixes the family for the whole column; a text of another family
 //! is no date. Within a family the format that fitted last is tried first, and it is more lenient than the gate in
@@ -7,8 +7,8 @@
 
 mod formats;
 
-use chrono::NaiveDate;
 use chrono::format::{ParseErrorKind, Parsed, parse};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use formats::{FAMILIES, Family, Format};
 
@@ -29,15 +29,32 @@ impl Dates {
 
     /// Whether the next text of the column is a date of its family.
     pub fn accepts(&mut self, text: &str) -> bool {
-        if self.latest.is_some_and(|format| format.fits_plainly(text) || fits(self.family, format, text)) {
+        if self
+            .latest
+            .is_some_and(|format| format.fits_plainly(text) || read(self.family, format, text).is_some())
+        {
             return true;
         }
+        self.read_anew(text).is_some()
+    }
+
+    /// The instant that the next text of the column stands for, UTC where it has an offset; `None` when
+    /// [`Self::accepts`] would say that it is no date of its family.
+    pub fn read(&mut self, text: &str) -> Option<NaiveDateTime> {
+        let latest = self.latest.and_then(|format| read(self.family, format, text));
+        latest.or_else(|| self.read_anew(text))
+    }
+
+    /// Tries all formats, and remembers the one that fits.
+    fn read_anew(&mut self, text: &str) -> Option<NaiveDateTime> {
         if !self.family.may_fit(text) {
-            return false;
+            return None;
         }
-        let found = self.family.formats.iter().find(|format| fits(self.family, format, text));
-        self.latest = found.or(self.latest);
-        found.is_some()
+        let mut formats = self.family.formats.iter();
+        let (format, instant) =
+            formats.find_map(|format| Some((format, read(self.family, format, text)?)))?;
+        self.latest = Some(format);
+        Some(instant)
     }
 }
 
@@ -56,16 +73,17 @@ fn family_of(text: &str) -> Option<&'static Family> {
     })
 }
 
-fn fits(family: &Family, format: &Format, text: &str) -> bool {
-    let Some(parsed) = parsed(format, text) else {
-        return false;
-    };
+fn read(family: &Family, format: &Format, text: &str) -> Option<NaiveDateTime> {
+    let parsed = parsed(format, text)?;
     if family.zoned {
-        return parsed.to_datetime().is_ok();
+        return parsed.to_datetime().ok().map(|instant| instant.naive_utc());
     }
     match parsed.to_naive_datetime_with_offset(0) {
-        Ok(_) => true,
-        Err(error) => error.kind() == ParseErrorKind::NotEnough && parsed.to_naive_date().is_ok(),
+        Ok(instant) => Some(instant),
+        Err(error) if error.kind() == ParseErrorKind::NotEnough => {
+            parsed.to_naive_date().ok().map(|day| day.and_time(NaiveTime::MIN))
+        }
+        Err(_) => None,
     }
 }
 

@@ -66,8 +66,9 @@ pub struct Alert {
     pub category: Cow<'static, str>,
     /// What was seen, with its figures.
     pub message: String,
-    /// How many columns (or records) are concerned.
-    pub affected_fields_count: u64,
+    /// How many columns (or records) are concerned; for one alert of cleanse-writeback a difference, which may be
+    /// negative.
+    pub affected_fields_count: i64,
     /// What to do.
     pub recommendation: String,
 }
@@ -174,6 +175,15 @@ impl IssueSummary {
     pub fn of_three_severities(issues: &[RowIssue]) -> Self {
         let mut summary = Self::counted(issues.iter(), three_severities(), false);
         summary.affected_columns.sort_unstable();
+        summary
+    }
+
+    /// As the agents of the clean tool count that look at the file as a whole (`_common-clean-my-data.md` 4, variant
+    /// A): as [`Self::of_three_severities`], and the first row does not count among the rows.
+    pub fn of_later_rows(issues: &[RowIssue]) -> Self {
+        let mut summary = Self::of_three_severities(issues);
+        let first = issues.iter().any(|issue| issue.row_index == Some(0));
+        summary.affected_rows -= u64::from(first);
         summary
     }
 
@@ -289,6 +299,9 @@ mod tests {
         let summary = serde_json::to_value(IssueSummary::of_three_severities(&issues)).unwrap();
         assert_eq!(summary["by_severity"], serde_json::json!({"critical": 0, "warning": 1, "info": 0}));
         assert_eq!(summary["affected_columns"], serde_json::json!(["N/A", "b"]));
+        let first = issue(Some(0), "b", "null", Severity::Warning);
+        let [second, third] = issues.clone();
+        assert_eq!(IssueSummary::of_later_rows(&[first, second, third]).affected_rows, 1);
         let summary = IssueSummary::of_what_occurs(&issues).without_column("N/A");
         assert_eq!(summary.affected_columns, ["b"]);
         assert_eq!(summary.total_issues, 2);

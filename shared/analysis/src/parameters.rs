@@ -58,7 +58,7 @@ impl<'a> Parameters<'a> {
     /// [`AgentError::Parameter`] for null and for anything that is no finite number.
     pub fn number(&mut self, key: &str, default: Value) -> Result<f64, AgentError> {
         let value = self.raw(key).unwrap_or(&default);
-        let number = number(value);
+        let number = to_number(value);
         let float = number.as_ref().and_then(Number::as_f64);
         let (Some(number), Some(float)) = (number, float) else {
             return Err(refused(key, value, "a number is needed, as such or as text such as \"50\""));
@@ -74,7 +74,7 @@ impl<'a> Parameters<'a> {
     pub fn integer(&mut self, key: &str, default: i64) -> Result<i64, AgentError> {
         let default = Value::from(default);
         let value = self.raw(key).unwrap_or(&default);
-        let whole = number(value)
+        let whole = to_number(value)
             .and_then(|number| number.as_i64().or_else(|| number.as_f64().and_then(whole_number)));
         let whole = whole.ok_or_else(|| refused(key, value, "a whole number is needed"))?;
         self.note(key, default, Value::from(whole));
@@ -146,6 +146,11 @@ impl<'a> Parameters<'a> {
         self.in_force.insert(key.to_owned(), in_force);
     }
 
+    /// Leaves one parameter out of the echo of the defaults.
+    pub fn hide_default(&mut self, key: &str) {
+        self.defaults.shift_remove(key);
+    }
+
     /// Appends the echoes `defaults`, `overrides` (null for what was not given) and `parameters` (the values in
     /// force) to an answer's `data`.
     pub fn write_echoes(self, data: &mut Map<String, Value>) {
@@ -159,7 +164,8 @@ fn refused(key: &str, value: &Value, needed: &str) -> AgentError {
     AgentError::Parameter { key: key.to_owned(), reason: format!("{needed}, got {value}") }
 }
 
-fn number(value: &Value) -> Option<Number> {
+/// A number, as such or as text.
+pub(crate) fn to_number(value: &Value) -> Option<Number> {
     match value {
         Value::Number(number) => Some(number.clone()),
         Value::String(text) => {

@@ -23,6 +23,7 @@ pub use column::{Cells, Column, Kind, TextFacts};
 pub use distinct::{Distinct, Group};
 pub use groups::{Form, RowGroups};
 pub use read::{BigIntegers, ReadError, ReadOptions, SurplusFields};
+pub(crate) use rows::first_occurrences;
 
 /// A CSV as columns.
 #[derive(Debug)]

@@ -48,6 +48,8 @@ pub(super) struct Grading {
     weights: [f64; 3],
     excellent: f64,
     good: f64,
+    /// The word for what is not even good.
+    otherwise: &'static str,
 }
 
 impl Grading {
@@ -56,14 +58,28 @@ impl Grading {
     /// # Errors
     /// For a value that is no number.
     pub(super) fn new(parameters: &mut Parameters<'_>, first_weight: &str) -> Result<Self, AgentError> {
+        let weights = [(first_weight, 0.5), ("data_retention_weight", 0.3), ("column_retention_weight", 0.2)];
+        Self::with(parameters, weights, [90, 75], "needs_improvement")
+    }
+
+    /// Takes three weights and both thresholds, each with its default; `otherwise` is the word below them.
+    ///
+    /// # Errors
+    /// For a value that is no number.
+    pub(super) fn with(
+        parameters: &mut Parameters<'_>,
+        weights: [(&str, f64); 3],
+        thresholds: [u32; 2],
+        otherwise: &'static str,
+    ) -> Result<Self, AgentError> {
+        let [first, second, third] = weights;
+        let [excellent, good] = thresholds;
+        let mut weight = |(key, default): (&str, f64)| parameters.number_or_null(key, json!(default));
         Ok(Self {
-            weights: [
-                parameters.number_or_null(first_weight, json!(0.5))?,
-                parameters.number_or_null("data_retention_weight", json!(0.3))?,
-                parameters.number_or_null("column_retention_weight", json!(0.2))?,
-            ],
-            excellent: parameters.number_or_null("excellent_threshold", json!(90))?,
-            good: parameters.number_or_null("good_threshold", json!(75))?,
+            weights: [weight(first)?, weight(second)?, weight(third)?],
+            excellent: parameters.number_or_null("excellent_threshold", json!(excellent))?,
+            good: parameters.number_or_null("good_threshold", json!(good))?,
+            otherwise,
         })
     }
 
@@ -81,8 +97,13 @@ impl Grading {
         } else if score >= self.good {
             "good"
         } else {
-            "needs_improvement"
+            self.otherwise
         }
+    }
+
+    /// From which a score is excellent.
+    pub(super) fn excellent(&self) -> f64 {
+        self.excellent
     }
 
     /// Below which a score is an alert.

@@ -74,9 +74,7 @@ pub fn fill_floats(column: &Column, value: f64) -> Result<Column, ImputeError> {
 
 /// The most frequent value, null aside; the first of equally frequent ones. `None` without values.
 pub fn mode(column: &Column) -> Option<Cell<'_>> {
-    let groups = column.distinct().groups();
-    let best = groups.reduce(|best, group| if group.count > best.count { group } else { best })?;
-    Some(column.cell(best.first_row as usize))
+    column.distinct().mode().map(|mode| column.cell(mode.first_row as usize))
 }
 
 /// Each empty cell takes the value of its neighbour; cells without one stay empty.

@@ -91,13 +91,31 @@ fn times_and_odd_calendars() {
     ]);
 }
 
+#[test]
+fn dates_have_instants() {
+    let instants = |texts: &[&str]| {
+        let mut dates = Dates::recognise(texts.iter().copied()).unwrap();
+        let instant = |text: &&str| dates.read(text).map_or("none".to_owned(), |instant| instant.to_string());
+        texts.iter().map(instant).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        instants(&["2024-01-31", "2024/01/31 10:00", "x"]),
+        ["2024-01-31 00:00:00", "2024-01-31 10:00:00", "none"]
+    );
+    assert_eq!(instants(&["02/01/2024", "01/31/2024"]), ["2024-01-02 00:00:00", "none"]);
+    assert_eq!(
+        instants(&["2024-01-01T00:00:00Z", "2024-01-01T01:00:00+01:00"]),
+        ["2024-01-01 00:00:00", "2024-01-01 00:00:00"]
+    );
+}
+
 proptest! {
     /// What is accepted byte by byte is accepted by reading, too.
     #[test]
     fn the_fast_way_accepts_nothing_else(text in "[0-9]{2,4}[-/.][01][0-9][-/.][0-9]{2,4}([T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9])?") {
         for family in FAMILIES.iter() {
             for format in family.formats.iter().filter(|format| format.fits_plainly(&text)) {
-                prop_assert!(fits(family, format, &text), "{} {:?}", text, format.plain);
+                prop_assert!(read(family, format, &text).is_some(), "{} {:?}", text, format.plain);
             }
         }
     }
@@ -106,10 +124,20 @@ proptest! {
     #[test]
     fn the_fast_way_accepts_whole_dates(days in 0_i64..1_000_000, seconds in 0_u32..86_400) {
         let date = NaiveDate::from_ymd_opt(1000, 1, 1).unwrap() + chrono::TimeDelta::days(days);
-        let time = chrono::NaiveTime::from_num_seconds_from_midnight_opt(seconds, 0).unwrap();
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(seconds, 0).unwrap();
         for (text, format) in [(date.format("%Y-%m-%d").to_string(), 8), (date.and_time(time).format("%Y-%m-%d %H:%M:%S").to_string(), 4)] {
             prop_assert!(FAMILIES[1].formats[format].fits_plainly(&text), "{}", text);
         }
+    }
+
+    /// Reading and accepting come to the same, text by text.
+    #[test]
+    fn what_is_accepted_has_an_instant(texts in prop::collection::vec("[0-9]{1,4}[-/.][01]?[0-9][-/.][0-9]{1,4}([T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9])?)?(Z|\\+02:00)?", 0..12)) {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let instants = Dates::recognise(texts.iter().copied()).map(|mut dates| {
+            texts.iter().map(|text| dates.read(text).is_some()).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(instants, dates(&texts));
     }
 
     #[test]

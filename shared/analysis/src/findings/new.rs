@@ -20,7 +20,7 @@ impl Alert {
             severity,
             category: category.into(),
             message,
-            affected_fields_count: affected as u64,
+            affected_fields_count: i64::try_from(affected).unwrap_or(i64::MAX),
             recommendation: recommendation.to_owned(),
         }
     }

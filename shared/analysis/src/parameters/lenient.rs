@@ -21,6 +21,19 @@ impl Parameters<'_> {
         self.number(key, default)
     }
 
+    /// A number that has no default: `None` when it is absent or null. Otherwise as [`Self::number`].
+    ///
+    /// # Errors
+    /// As [`Self::number`], null aside.
+    pub fn number_if_given(&mut self, key: &str) -> Result<Option<f64>, AgentError> {
+        if self.raw(key).is_none_or(Value::is_null) {
+            self.note(key, Value::Null, Value::Null);
+            return Ok(None);
+        }
+        let number = self.number(key, Value::Null)?;
+        Ok(Some(number))
+    }
+
     /// A whole number; null counts as absent. Otherwise as [`Self::integer`].
     ///
     /// # Errors
@@ -188,6 +201,8 @@ mod tests {
             (json!(["a", 1]), json!(["a", 1])),
             (json!("[\"a\"]"), json!(["a"])),
             (json!("('a', None)"), json!(["a", null])),
+            (json!("[{'type': 'x', 'n': None}]"), json!([{"type": "x", "n": null}])),
+            (json!("{'a': 1}"), json!(["{'a': 1}"])),
             (json!("a, b"), json!(["a, b"])),
             (json!("5"), json!(["5"])),
             (json!({"k": 1}), json!(["k"])),

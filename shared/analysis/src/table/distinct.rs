@@ -46,6 +46,11 @@ impl Distinct {
         self.null
     }
 
+    /// The first of the most frequent values, null aside.
+    pub fn mode(&self) -> Option<Group> {
+        self.groups().reduce(|most, group| if group.count > most.count { group } else { most })
+    }
+
     /// Number of distinct values; null counts as one more.
     pub fn count_with_null(&self) -> usize {
         self.groups.len() + usize::from(self.null.is_some())

@@ -38,17 +38,37 @@ impl Table {
             if self.columns().iter().any(is_key) {
                 return Vec::new();
             }
-            repeated(self, &row_hashes(self))
+            let columns: Vec<&Column> = self.columns().iter().collect();
+            repeated(&columns, &row_hashes(&columns))
         })
     }
 }
 
+/// Row by row, whether it is the first with its values in these columns: nulls are equal, all NaN are equal, both
+/// zeros are equal. No row is without columns.
+pub(crate) fn first_occurrences(columns: &[&Column]) -> Vec<bool> {
+    let hashes = row_hashes(columns);
+    let mut firsts: HashTable<(u64, u32)> = HashTable::with_capacity(hashes.len());
+    let is_first = |(row, hash): (usize, &u64)| {
+        let same = |first: &(u64, u32)| first.0 == *hash && same_rows(columns, first.1 as usize, row);
+        match firsts.entry(*hash, same, |first| first.0) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
+                entry.insert((*hash, u32::try_from(row).unwrap_or(u32::MAX)));
+                true
+            }
+        }
+    };
+    hashes.iter().enumerate().map(is_first).collect()
+}
+
 /// A hash of each row. The sum does not depend on how the columns are spread over threads.
-fn row_hashes(table: &Table) -> Vec<u64> {
+fn row_hashes(columns: &[&Column]) -> Vec<u64> {
     let hasher = DefaultHashBuilder::default();
-    let none = || vec![0_u64; table.height()];
+    let height = columns.first().map_or(0, |column| column.len());
+    let none = || vec![0_u64; height];
     RAYON.install(|| {
-        let columns = table.columns().par_iter().enumerate();
+        let columns = columns.par_iter().enumerate();
         columns
             .fold(none, |mut hashes, (position, column)| {
                 add_hashes(&mut hashes, position, column, &hasher);
@@ -81,12 +101,12 @@ fn add_hashes(hashes: &mut [u64], position: usize, column: &Column, hasher: &Def
     }
 }
 
-fn repeated(table: &Table, hashes: &[u64]) -> Vec<u32> {
+fn repeated(columns: &[&Column], hashes: &[u64]) -> Vec<u32> {
     let mut is_repeated = vec![false; hashes.len()];
     let mut firsts: HashTable<(u64, u32)> = HashTable::new();
     for (row, hash) in hashes.iter().enumerate() {
         // Equal hashes are almost always equal rows; the cells have the last word.
-        let same = |first: &(u64, u32)| first.0 == *hash && same_rows(table, first.1 as usize, row);
+        let same = |first: &(u64, u32)| first.0 == *hash && same_rows(columns, first.1 as usize, row);
         match firsts.entry(*hash, same, |first| first.0) {
             Entry::Occupied(first) => {
                 for member in [first.get().1 as usize, row] {
@@ -103,8 +123,8 @@ fn repeated(table: &Table, hashes: &[u64]) -> Vec<u32> {
     (0_u32..).zip(is_repeated).filter(|(_, repeated)| *repeated).map(|(row, _)| row).collect()
 }
 
-fn same_rows(table: &Table, left: usize, right: usize) -> bool {
-    table.columns().iter().all(|column| same_cell(column.cell(left), column.cell(right)))
+fn same_rows(columns: &[&Column], left: usize, right: usize) -> bool {
+    columns.iter().all(|column| same_cell(column.cell(left), column.cell(right)))
 }
 
 /// Whether two cells of a column hold the same: nulls are equal, all NaN are equal, both zeros are equal.
@@ -155,6 +175,9 @@ mod tests {
             let table = table(&format!("a,b,c\n{lines}"));
             let slow: Vec<u32> = (0..rows.len()).filter(|row| rows.iter().filter(|other| **other == rows[*row]).count() > 1).map(|row| row as u32).collect();
             prop_assert_eq!(table.repeated_rows(), slow);
+            let columns: Vec<&Column> = table.columns().iter().collect();
+            let firsts: Vec<bool> = (0..rows.len()).map(|row| !rows[..row].contains(&rows[row])).collect();
+            prop_assert_eq!(first_occurrences(&columns), firsts);
             let nulls: Vec<u32> = rows.iter().map(|(_, b, c)| u32::from(b.is_none()) + u32::from(c.is_none())).collect();
             prop_assert_eq!(table.row_null_counts(), nulls);
         }
