@@ -7,6 +7,7 @@ mod drift_detector;
 mod duplicate_resolver;
 mod governance_checker;
 mod null_handler;
+mod quarantine_agent;
 mod readiness_rater;
 mod score_risk;
 mod test_coverage;
@@ -24,6 +25,7 @@ static AGENTS: &[&dyn Agent] = &[
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,
     &cleanse_previewer::CleansePreviewer,
+    &quarantine_agent::QuarantineAgent,
     &null_handler::NullHandler,
     &duplicate_resolver::DuplicateResolver,
     &cleanse_writeback::CleanseWriteback,

@@ -3,15 +3,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::ID;
-use crate::agents::testing::{column, find, run, run_named};
-
-fn file(answer: &Value) -> String {
-    use base64::Engine;
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(answer["cleaned_file"]["content"].as_str().expect("a file"))
-        .expect("base64");
-    String::from_utf8(bytes).expect("UTF-8")
-}
+use crate::agents::testing::{column, file, find, run, run_named};
 
 fn rows_of<'a>(answer: &'a Value, kind: &str) -> &'a Value {
     &answer["data"]["duplicate_analysis"]["duplicate_summary"][kind]["affected_rows"]
