@@ -1,11 +1,14 @@
 //! The agents that this build runs, found by id. One agent is one file (or folder) below.
 
+mod analyzed;
 mod cleaned;
 mod cleanse_previewer;
 mod cleanse_writeback;
 mod drift_detector;
 mod duplicate_resolver;
+mod experimental_design;
 mod governance_checker;
+mod holdout_planner;
 mod null_handler;
 mod quarantine_agent;
 mod readiness_rater;
@@ -29,6 +32,8 @@ static AGENTS: &[&dyn Agent] = &[
     &null_handler::NullHandler,
     &duplicate_resolver::DuplicateResolver,
     &cleanse_writeback::CleanseWriteback,
+    &experimental_design::ExperimentalDesign,
+    &holdout_planner::HoldoutPlanner,
 ];
 
 /// Every agent of this build.

@@ -3,6 +3,7 @@
 //! The rules are those of the profile tool (`_common-profile-my-data.md` 1 and C3): presence beats default, numeric
 //! text counts as a number, anything else is an error that names the parameter.
 
+mod bounded;
 mod lenient;
 mod literal;
 
@@ -17,6 +18,8 @@ pub struct Parameters<'a> {
     defaults: Map<String, Value>,
     overrides: Map<String, Value>,
     in_force: Map<String, Value>,
+    /// Keys whose values were no use, so that the defaults are in force.
+    ignored: Vec<String>,
 }
 
 impl<'a> Parameters<'a> {
@@ -37,7 +40,13 @@ impl<'a> Parameters<'a> {
             Value::Array(_) => return refused("a list"),
             Value::Bool(true) => return refused("true"),
         };
-        Ok(Self { given, defaults: Map::new(), overrides: Map::new(), in_force: Map::new() })
+        Ok(Self {
+            given,
+            defaults: Map::new(),
+            overrides: Map::new(),
+            in_force: Map::new(),
+            ignored: Vec::new(),
+        })
     }
 
     /// A value as it came, without noting it; `None` when the key is absent.
@@ -152,8 +161,11 @@ impl<'a> Parameters<'a> {
     }
 
     /// Appends the echoes `defaults`, `overrides` (null for what was not given) and `parameters` (the values in
-    /// force) to an answer's `data`.
+    /// force) to an answer's `data`; and `ignored_parameters`, if values of bounded parameters were no use.
     pub fn write_echoes(self, data: &mut Map<String, Value>) {
+        if !self.ignored.is_empty() {
+            data.insert("ignored_parameters".to_owned(), self.ignored.into());
+        }
         data.insert("defaults".to_owned(), Value::Object(self.defaults));
         data.insert("overrides".to_owned(), Value::Object(self.overrides));
         data.insert("parameters".to_owned(), Value::Object(self.in_force));
