@@ -6,8 +6,12 @@ mod cleanse_previewer;
 mod cleanse_writeback;
 mod customer_segmentation;
 mod drift_detector;
+mod duplicate_resolver;
+mod experimental_design;
 mod governance_checker;
+mod holdout_planner;
 mod null_handler;
+mod quarantine_agent;
 mod readiness_rater;
 mod score_risk;
 mod test_coverage;
@@ -25,9 +29,13 @@ static AGENTS: &[&dyn Agent] = &[
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,
     &cleanse_previewer::CleansePreviewer,
+    &quarantine_agent::QuarantineAgent,
+    &duplicate_resolver::DuplicateResolver,
     &null_handler::NullHandler,
     &cleanse_writeback::CleanseWriteback,
     &customer_segmentation::CustomerSegmentation,
+    &experimental_design::ExperimentalDesign,
+    &holdout_planner::HoldoutPlanner,
 ];
 
 /// Every agent of this build.

@@ -7,6 +7,7 @@
 //! | [`stats`] | the statistics of the specifications, each defined once |
 //! | [`cleaning`] | the operations of agents that change data, each once |
 //! | [`dates`] | which texts are dates |
+//! | [`matching`] | which records mean the same: similarity, sound, blocking, clusters |
 //! | [`text`] | how a cell, a number or a figure is shown as text |
 //! | [`parameters`] | what a client sent for one agent, checked and echoed |
 //! | [`findings`] | alerts, issues, recommendations, row-level issues |
@@ -25,6 +26,7 @@ pub mod chain;
 pub mod cleaning;
 pub mod dates;
 pub mod findings;
+pub mod matching;
 pub mod parameters;
 pub mod report;
 pub mod stats;

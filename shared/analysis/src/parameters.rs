@@ -3,9 +3,10 @@
 //! The rules are those of the profile tool (`_common-profile-my-data.md` 1 and C3): presence beats default, numeric
 //! text counts as a number, anything else is an error that names the parameter.
 
+mod bounded;
 mod lenient;
-mod limited;
 mod literal;
+mod words;
 
 use serde_json::{Map, Number, Value};
 
@@ -18,7 +19,7 @@ pub struct Parameters<'a> {
     defaults: Map<String, Value>,
     overrides: Map<String, Value>,
     in_force: Map<String, Value>,
-    /// Keys whose value could not be used, so that the default is in force.
+    /// Keys whose values were no use, so that the defaults are in force.
     ignored: Vec<String>,
 }
 
@@ -161,8 +162,11 @@ impl<'a> Parameters<'a> {
     }
 
     /// Appends the echoes `defaults`, `overrides` (null for what was not given) and `parameters` (the values in
-    /// force) to an answer's `data`.
+    /// force) to an answer's `data`; and `ignored_parameters`, if values of bounded parameters were no use.
     pub fn write_echoes(self, data: &mut Map<String, Value>) {
+        if !self.ignored.is_empty() {
+            data.insert("ignored_parameters".to_owned(), self.ignored.into());
+        }
         data.insert("defaults".to_owned(), Value::Object(self.defaults));
         data.insert("overrides".to_owned(), Value::Object(self.overrides));
         data.insert("parameters".to_owned(), Value::Object(self.in_force));

@@ -7,6 +7,7 @@
 
 mod column;
 mod distinct;
+mod groups;
 mod read;
 mod rows;
 mod write;
@@ -20,6 +21,7 @@ use polars::prelude::DataFrame;
 
 pub use column::{Cells, Column, Kind, TextFacts};
 pub use distinct::{Distinct, Group};
+pub use groups::{Form, RowGroups};
 pub use read::{BigIntegers, ReadError, ReadOptions, SurplusFields};
 pub(crate) use rows::first_occurrences;
 

@@ -1,8 +1,13 @@
-//! Cells and figures as text. Three forms exist and must not be mixed up: the *display* text in answers, the *cast*
-//! text that patterns are matched on, and figures in messages (`_common-profile-my-data.md` 3).
+//! Cells and figures as text. Four forms exist and must not be mixed up: the *display* text in answers, the *cast*
+//! text that patterns are matched on, figures in messages (`_common-profile-my-data.md` 3), and the *quoted* text of
+//! fingerprints.
+
+mod quoted;
 
 use std::borrow::Cow;
 use std::fmt::Write;
+
+pub use quoted::{display_value, quoted_list, quoted_row, quoted_value};
 
 /// One cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,6 +96,21 @@ pub fn fixed(value: f64, digits: usize) -> String {
     format!("{value:.digits$}")
 }
 
+/// A figure with a fixed number of decimals and commas between thousands: `-1,234.50`.
+pub fn grouped(value: f64, digits: usize) -> String {
+    let text = fixed(value, digits);
+    let start = text.find(|character: char| character.is_ascii_digit()).unwrap_or(0);
+    let end = text.find('.').unwrap_or(text.len());
+    let mut grouped = String::with_capacity(text.len() * 4 / 3);
+    for (position, character) in text.char_indices() {
+        if position > start && position < end && (end - position).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(character);
+    }
+    grouped
+}
+
 /// Whether a text is an optional `-`, digits, optionally `.` and digits, and nothing else.
 pub fn looks_numeric(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text).as_bytes();
@@ -118,6 +138,23 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (value, digits, text) in [
+            (0.0, 0, "0"),
+            (999.0, 0, "999"),
+            (1000.0, 0, "1,000"),
+            (-1234.5, 2, "-1,234.50"),
+            (-123.456, 1, "-123.5"),
+            (1_234_567.891, 1, "1,234,567.9"),
+            (999.96, 1, "1,000.0"),
+            (f64::INFINITY, 1, "inf"),
+        ] {
+            assert_eq!(grouped(value, digits), text);
+        }
+    }
+
     use proptest::prelude::*;
 
     #[test]

@@ -1,21 +1,28 @@
-//! What the agents of the analytics tools share: how they read, find columns, dates and numbers in them, and grade
-//! (`_common-analyze-my-data.md`).
+//! What the agents of the analytics tools share: how they sign, read, find columns, dates and numbers in them, and grade; findings
+//! that concern no row (`_common-analyze-my-data.md`).
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use polars::prelude::StringChunked;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::agent::{AgentError, AgentInput};
+use crate::agent::{AgentError, AgentInput, Signature};
 use crate::cleaning::{to_floats, to_texts};
 use crate::dates::DateOrder;
+use crate::findings::{RowIssue, Severity, SummaryItem};
 use crate::parameters::Parameters;
 use crate::table::{BigIntegers, Cells, Column, ReadOptions, Table, is_csv_name};
 use crate::text::Cell;
 
 const OPTIONS: ReadOptions =
     ReadOptions { big_integers: BigIntegers::Null, ..ReadOptions::inferring(10_000) };
+
+/// Error answers carry both names, whatever went wrong (section 5).
+pub(super) fn signature(_: &AgentError) -> Signature {
+    Signature::IdAndName
+}
 
 /// Checks the name of the file in a slot, which comes before the parameters.
 ///
@@ -142,11 +149,15 @@ pub(super) struct Grades {
 }
 
 impl Grades {
-    /// Takes `excellent_threshold` and `good_threshold`.
-    pub(super) fn new(parameters: &mut Parameters<'_>, excellent: i64, good: i64) -> Self {
+    /// Takes `excellent_threshold` and `good_threshold`: their defaults, and their bounds.
+    pub(super) fn new(
+        parameters: &mut Parameters<'_>,
+        [excellent, good]: [i64; 2],
+        bounds: RangeInclusive<i64>,
+    ) -> Self {
         Self {
-            excellent: parameters.whole("excellent_threshold", excellent, i64::MIN..=i64::MAX),
-            good: parameters.whole("good_threshold", good, i64::MIN..=i64::MAX),
+            excellent: parameters.bounded_integer("excellent_threshold", excellent, bounds.clone()),
+            good: parameters.bounded_integer("good_threshold", good, bounds),
         }
     }
 
@@ -160,4 +171,34 @@ impl Grades {
             "needs_improvement"
         }
     }
+}
+
+/// A row-level issue of the whole input.
+pub(super) fn issue_without_row(
+    column: Option<&str>,
+    kind: &'static str,
+    severity: Severity,
+    message: String,
+    value: Value,
+) -> RowIssue {
+    let extra = Map::from_iter([("value".to_owned(), value)]);
+    RowIssue {
+        row_index: None,
+        column: column.map(str::to_owned),
+        issue_type: kind.into(),
+        severity,
+        message,
+        extra,
+    }
+}
+
+/// A line of the executive summary.
+pub(super) fn summary_item(
+    id: &'static str,
+    title: &'static str,
+    value: String,
+    status: &'static str,
+    description: String,
+) -> SummaryItem {
+    SummaryItem { summary_id: id.into(), title: title.into(), value, status: status.into(), description }
 }

@@ -92,7 +92,7 @@ struct Settings {
 
 impl Settings {
     fn new(parameters: &mut Parameters<'_>) -> Result<Self, AgentError> {
-        let rules = parameters.lenient_list("preview_rules");
+        let rules = parameters.lenient_list("preview_rules", Vec::new());
         let high_impact = parameters.number_or_null("impact_threshold_high", json!(10))?;
         let medium_impact = parameters.number_or_null("impact_threshold_medium", json!(5))?;
         let confidence = parameters.number_or_null("confidence_level", json!(0.95))?;

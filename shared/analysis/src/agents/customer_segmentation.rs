@@ -87,9 +87,6 @@ impl Agent for CustomerSegmentation {
             ("segment_summary", report.segments.iter().map(|segment| segment.to_json(&report)).collect()),
             ("customer_segments_sample", report.sample_json()),
         ]);
-        if !parameters.ignored().is_empty() {
-            data.insert("ignored_parameters".to_owned(), json!(parameters.ignored()));
-        }
         parameters.write_echoes(&mut data);
         Ok(Answer::success(summary_metrics, data, findings))
     }
@@ -131,16 +128,16 @@ impl Settings {
         let timeframe = parameters.word("timeframe", "last_12_months", &["ytd", "last_12_months", "custom"]);
         let (start, end) = (parameters.day("custom_start_date"), parameters.day("custom_end_date"));
         let metric = parameters.word("metric", "revenue", &[]);
-        let segment_count = parameters.whole("segment_count", 5, 2..=10);
+        let segment_count = parameters.bounded_integer("segment_count", 5, 2..=10);
         let columns = parameters.needed_columns(COLUMNS)?;
-        let mut weight = |key: &str, default| parameters.whole(key, default, i64::MIN..=i64::MAX);
+        let mut weight = |key: &str, default| parameters.bounded_integer(key, default, i64::MIN..=i64::MAX);
         let weights = Weights {
             recency: weight("rfm_recency_weight", 33),
             frequency: weight("rfm_frequency_weight", 33),
             monetary: weight("rfm_monetary_weight", 34),
         };
-        let bins = parameters.whole("rfm_bins", 5, 2..=10);
-        let grades = Grades::new(parameters, 90, 75);
+        let bins = parameters.bounded_integer("rfm_bins", 5, 2..=10);
+        let grades = Grades::new(parameters, [90, 75], i64::MIN..=i64::MAX);
         let timeframe = match timeframe?.as_str() {
             "ytd" => Timeframe::YearToDate,
             "custom" => between(start, end)?,

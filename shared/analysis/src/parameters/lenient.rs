@@ -1,9 +1,9 @@
-//! Values as the clean tool takes them (`_common-clean-my-data.md` 1 and 6): null is the default for numbers, words,
+//! Values as the clean and master tools take them (`_common-clean-my-data.md` 1 and 6): null is the default for numbers, words,
 //! lists and objects, and off for flags.
 
 use serde_json::{Map, Value};
 
-use super::{Parameters, literal};
+use super::{Parameters, literal, refused};
 use crate::agent::AgentError;
 use crate::text::Cell;
 
@@ -67,25 +67,53 @@ impl Parameters<'_> {
         }
     }
 
-    /// A list, as such or as text, or the keys of an object; any other text counts as the only element, anything else
-    /// as absent: an empty one.
-    pub fn lenient_list(&mut self, key: &str) -> Vec<Value> {
+    /// A number as it came: numeric text does not count, nor does null (`_common-master-my-data.md` 2).
+    ///
+    /// # Errors
+    /// [`AgentError::Parameter`] for anything that is no number.
+    pub fn plain_number(&mut self, key: &str, default: Value) -> Result<f64, AgentError> {
+        let value = self.raw(key).unwrap_or(&default).clone();
+        let number = value.as_f64().ok_or_else(|| refused(key, &value, "a number is needed"))?;
+        self.note(key, default, value);
+        Ok(number)
+    }
+
+    /// A whole number as it came: as [`Self::plain_number`], and without decimals other than zeros.
+    ///
+    /// # Errors
+    /// As [`Self::plain_number`], and for numbers with decimals or beyond 64 bits.
+    pub fn plain_integer(&mut self, key: &str, default: i64) -> Result<i64, AgentError> {
+        match self.raw(key) {
+            Some(value) if !value.is_number() => Err(refused(key, value, "a whole number is needed")),
+            _ => self.integer(key, default),
+        }
+    }
+
+    /// A list: as such, as text (JSON, a literal in single quotes, else a list of the text itself), or the keys of
+    /// an object; blank text, null and anything else count as absent: `default`.
+    pub fn lenient_list(&mut self, key: &str, default: Vec<Value>) -> Vec<Value> {
         let list = match self.raw(key) {
-            Some(Value::Array(list)) => list.clone(),
-            Some(Value::Object(object)) => object.keys().map(|key| Value::from(key.as_str())).collect(),
-            Some(Value::String(text)) if text.trim().is_empty() => Vec::new(),
+            Some(Value::Array(list)) => Some(list.clone()),
+            Some(Value::String(text)) if text.trim().is_empty() => None,
             Some(Value::String(text)) => match literal::read(text) {
-                Some(Value::Array(list)) => list,
-                _ => vec![Value::from(text.as_str())],
+                Some(Value::Array(list)) => Some(list),
+                _ => Some(vec![text.as_str().into()]),
             },
-            _ => Vec::new(),
+            Some(Value::Object(object)) => Some(object.keys().map(|key| key.as_str().into()).collect()),
+            _ => None,
         };
-        self.note(key, Value::Array(Vec::new()), Value::Array(list.clone()));
+        let list = list.unwrap_or_else(|| default.clone());
+        self.note(key, default.into(), list.clone().into());
         list
     }
 
     /// An object, as such, as text, or as a list of pairs; anything else counts as absent: an empty one.
     pub fn lenient_object(&mut self, key: &str) -> Map<String, Value> {
+        self.lenient_object_or(key, Map::new())
+    }
+
+    /// As [`Self::lenient_object`], with another default.
+    pub fn lenient_object_or(&mut self, key: &str, default: Map<String, Value>) -> Map<String, Value> {
         let object = match self.raw(key) {
             Some(Value::Object(object)) => Some(object.clone()),
             Some(Value::String(text)) => match literal::read(text) {
@@ -95,8 +123,8 @@ impl Parameters<'_> {
             Some(Value::Array(list)) => list.iter().map(pair).collect(),
             _ => None,
         };
-        let object = object.unwrap_or_default();
-        self.note(key, Value::Object(Map::new()), Value::Object(object.clone()));
+        let object = object.unwrap_or_else(|| default.clone());
+        self.note(key, Value::Object(default), Value::Object(object.clone()));
         object
     }
 }
@@ -136,26 +164,6 @@ mod tests {
     }
 
     #[test]
-    fn lists_come_in_many_forms() {
-        for (given, list) in [
-            (json!(["a", 1]), json!(["a", 1])),
-            (json!("[\"a\"]"), json!(["a"])),
-            (json!("[{'type': 'x', 'n': None}]"), json!([{"type": "x", "n": null}])),
-            (json!("('a', 'b')"), json!(["a", "b"])),
-            (json!("a, b"), json!(["a, b"])),
-            (json!("{'a': 1}"), json!(["{'a': 1}"])),
-            (json!({"a": 1, "b": 2}), json!(["a", "b"])),
-            (json!(" "), json!([])),
-            (json!(7), json!([])),
-            (json!(null), json!([])),
-        ] {
-            let given = json!({"l": given});
-            let mut parameters = Parameters::new("x", &given).unwrap();
-            assert_eq!(Value::Array(parameters.lenient_list("l")), list, "{given}");
-        }
-    }
-
-    #[test]
     fn objects_come_in_many_forms() {
         for (given, object) in [
             (json!({"a": "mean"}), json!({"a": "mean"})),
@@ -171,6 +179,40 @@ mod tests {
             let given = json!({"o": given});
             let mut parameters = Parameters::new("x", &given).unwrap();
             assert_eq!(Value::Object(parameters.lenient_object("o")), object, "{given}");
+        }
+    }
+
+    #[test]
+    fn plain_numbers_are_numbers_only() {
+        let given = json!({"a": 2.5, "b": "80", "c": null, "d": 3.0, "e": "3"});
+        let mut parameters = Parameters::new("x", &given).unwrap();
+        assert_eq!(parameters.plain_number("a", json!(1)).unwrap(), 2.5);
+        assert_eq!(parameters.plain_number("absent", json!(1)).unwrap(), 1.0);
+        assert_eq!(parameters.plain_integer("d", 1).unwrap(), 3);
+        for key in ["b", "c"] {
+            assert!(parameters.plain_number(key, json!(1)).unwrap_err().to_string().contains(key));
+        }
+        assert!(parameters.plain_integer("a", 1).is_err() && parameters.plain_integer("e", 1).is_err());
+    }
+
+    #[test]
+    fn lists_come_in_many_forms() {
+        for (given, list) in [
+            (json!(["a", 1]), json!(["a", 1])),
+            (json!("[\"a\"]"), json!(["a"])),
+            (json!("('a', None)"), json!(["a", null])),
+            (json!("[{'type': 'x', 'n': None}]"), json!([{"type": "x", "n": null}])),
+            (json!("{'a': 1}"), json!(["{'a': 1}"])),
+            (json!("a, b"), json!(["a, b"])),
+            (json!("5"), json!(["5"])),
+            (json!({"k": 1}), json!(["k"])),
+            (json!(" "), json!(["default"])),
+            (json!(null), json!(["default"])),
+            (json!(7), json!(["default"])),
+        ] {
+            let given = json!({"l": given});
+            let mut parameters = Parameters::new("x", &given).unwrap();
+            assert_eq!(Value::Array(parameters.lenient_list("l", vec!["default".into()])), list, "{given}");
         }
     }
 }

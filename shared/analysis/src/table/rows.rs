@@ -124,10 +124,15 @@ fn repeated(columns: &[&Column], hashes: &[u64]) -> Vec<u32> {
 }
 
 fn same_rows(columns: &[&Column], left: usize, right: usize) -> bool {
-    columns.iter().all(|column| match (column.cell(left), column.cell(right)) {
+    columns.iter().all(|column| same_cell(column.cell(left), column.cell(right)))
+}
+
+/// Whether two cells of a column hold the same: nulls are equal, all NaN are equal, both zeros are equal.
+pub(super) fn same_cell(left: Cell<'_>, right: Cell<'_>) -> bool {
+    match (left, right) {
         (Cell::Float(left), Cell::Float(right)) => bits(left) == bits(right),
         (left, right) => left == right,
-    })
+    }
 }
 
 #[cfg(test)]

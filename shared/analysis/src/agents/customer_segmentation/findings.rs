@@ -141,16 +141,13 @@ fn top_share(report: &Report<'_>) -> f64 {
 fn executive_summary(report: &Report<'_>) -> Vec<SummaryItem> {
     let customers = report.segmentation.customers.len();
     let share = top_share(report);
-    let item =
-        |id: &'static str, title: &'static str, value: String, status: &'static str, description: String| {
-            SummaryItem {
-                summary_id: id.into(),
-                title: title.into(),
-                value,
-                status: status.into(),
-                description,
-            }
-        };
+    let item = |id: &'static str,
+                title: &'static str,
+                value: String,
+                status: &'static str,
+                description: String| {
+        SummaryItem { summary_id: id.into(), title: title.into(), value, status: status.into(), description }
+    };
     let best = report.segments.first().map_or_else(String::new, super::Segment::label);
     vec![
         item(

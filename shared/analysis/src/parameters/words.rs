@@ -1,7 +1,5 @@
-//! Values as the analytics tools take them (`_common-analyze-my-data.md` 2): what cannot be used gives way to the
-//! default without an error, and limits cut what can.
-
-use std::ops::RangeInclusive;
+//! Words, days and names of columns as the analytics tools take them (`_common-analyze-my-data.md` 2). Their numbers stand in
+//! `bounded`.
 
 use chrono::NaiveDate;
 use serde_json::Value;
@@ -11,19 +9,6 @@ use crate::agent::AgentError;
 use crate::dates::iso_day;
 
 impl Parameters<'_> {
-    /// A whole number, brought within `limits`. Numbers are cut towards zero, flags are 1 and 0, texts may have a sign
-    /// and single `_` between digits. Anything else is the default; [`Self::ignored`] then names it.
-    pub fn whole(&mut self, key: &str, default: i64, limits: RangeInclusive<i64>) -> i64 {
-        let given = self.raw(key).filter(|value| !value.is_null());
-        let whole = given.and_then(whole).map(|whole| whole.clamp(*limits.start(), *limits.end()));
-        if given.is_some() && whole.is_none() {
-            self.ignored.push(key.to_owned());
-        }
-        let whole = whole.unwrap_or(default);
-        self.note(key, default.into(), whole.into());
-        whole
-    }
-
     /// A word, trimmed and in lower case: one of `known`, any if there are none. Empty values and other words are the
     /// default.
     ///
@@ -72,65 +57,12 @@ impl Parameters<'_> {
         }
         Ok(keys.map(|key| self.raw(key).and_then(Value::as_str).unwrap_or_default().to_owned()))
     }
-
-    /// Keys whose value could not be used.
-    pub fn ignored(&self) -> &[String] {
-        &self.ignored
-    }
-}
-
-fn whole(value: &Value) -> Option<i64> {
-    match value {
-        Value::Bool(flag) => Some(i64::from(*flag)),
-        // A float beyond 64 bits becomes the nearest whole number that has them.
-        Value::Number(number) => {
-            number.as_i64().or_else(|| number.as_f64().map(|number| number.trunc() as i64))
-        }
-        Value::String(text) => whole_of_text(text.trim()),
-        _ => None,
-    }
-}
-
-fn whole_of_text(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let groups = digits.split('_');
-    let are_digits = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
-    if !groups.clone().all(are_digits) {
-        return None;
-    }
-    let value = groups
-        .flat_map(str::bytes)
-        .fold(0_i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
-    Some(if text.starts_with('-') { -value } else { value })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::{Map, json};
-
-    #[test]
-    fn whole_numbers_are_cut_and_limited() {
-        for (given, expected, ignored) in [
-            (json!(7.9), 7, false),
-            (json!(-7.9), 2, false),
-            (json!(true), 2, false),
-            (json!(" +1_0 "), 10, false),
-            (json!(1e300), 10, false),
-            (json!("99999999999999999999"), 10, false),
-            (json!("5.0"), 5, true),
-            (json!("1__0"), 5, true),
-            (json!("_1"), 5, true),
-            (json!("-"), 5, true),
-            (json!([1]), 5, true),
-            (json!(null), 5, false),
-        ] {
-            let object = json!({"n": given});
-            let mut parameters = Parameters::new("x", &object).unwrap();
-            assert_eq!(parameters.whole("n", 5, 2..=10), expected, "{given}");
-            assert_eq!(parameters.ignored().len(), usize::from(ignored), "{given}");
-        }
-    }
 
     #[test]
     fn words_days_and_columns() {
