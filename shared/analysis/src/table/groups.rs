@@ -34,12 +34,24 @@ const SAMPLE: usize = 256;
 impl RowGroups {
     /// Groups rows that are equal in all of `keys`, columns of one height. Without keys there are no groups.
     pub fn of(keys: &[(&Column, Form)]) -> Self {
+        let height = keys.first().map_or(0, |(column, _)| column.len());
+        Self::split((0..u32::try_from(height).unwrap_or(u32::MAX)).map(|row| (row, 0)).collect(), keys)
+    }
+
+    /// Groups within these groups: rows that are equal in all of `keys`, too.
+    #[must_use]
+    pub fn within(&self, keys: &[(&Column, Form)]) -> Self {
+        let numbered = (0_u32..).zip(&self.groups);
+        let mut rows: Vec<(u32, u32)> =
+            numbered.flat_map(|(number, group)| group.iter().map(move |row| (*row, number))).collect();
+        rows.sort_unstable();
+        Self::split(rows, keys)
+    }
+
+    /// Splits rows, which ascend, with a number that rows of one group share.
+    fn split(mut rows: Vec<(u32, u32)>, keys: &[(&Column, Form)]) -> Self {
         let mut keys = keys.to_vec();
         keys.sort_by_key(|(column, _)| Reverse(sampled_values(column)));
-        let height = keys.first().map_or(0, |(column, _)| column.len());
-        // Rows that may have an equal one, with a number that equal rows share.
-        let mut rows: Vec<(u32, u32)> =
-            (0..u32::try_from(height).unwrap_or(u32::MAX)).map(|row| (row, 0)).collect();
         for (column, form) in keys {
             rows = split(&rows, column, form);
         }
@@ -116,7 +128,7 @@ fn split(rows: &[(u32, u32)], column: &Column, form: Form) -> Vec<(u32, u32)> {
 }
 
 fn split_by<T: Hash + Eq>(rows: &[(u32, u32)], cells: impl Iterator<Item = T>) -> Vec<(u32, u32)> {
-    let mut numbers: HashMap<(u32, T), u32> = HashMap::new();
+    let mut numbers: HashMap<(u32, T), u32> = HashMap::with_capacity(rows.len());
     let mut sizes: Vec<u32> = Vec::new();
     let mut wanted = rows.iter().peekable();
     let mut split = Vec::with_capacity(rows.len());
@@ -186,6 +198,8 @@ mod tests {
                 let slow: Vec<Vec<u32>> = (0..rows.len()).map(equal).enumerate().filter(|(row, group)| group.len() > 1 && group[0] as usize == *row).map(|(_, group)| group).collect();
                 prop_assert_eq!(&groups(&table, form), &slow);
                 let found = RowGroups { groups: slow };
+                let keys: Vec<_> = table.columns().iter().map(|column| (column, Form::Raw)).collect();
+                prop_assert_eq!(found.within(&keys), RowGroups::of(&keys));
                 let firsts: Vec<bool> = (0..rows.len()).map(|row| equal(row)[0] as usize == row).collect();
                 prop_assert_eq!(found.is_first(rows.len()), firsts);
                 for group in found.iter() {

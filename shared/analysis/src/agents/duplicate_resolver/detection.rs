@@ -81,21 +81,25 @@ impl<'a> Keys<'a> {
 
     /// Rows with equal keys, texts in normal form.
     pub(super) fn normal_groups(&self) -> &RowGroups {
-        self.normal.get_or_init(|| self.groups(|_| Form::Normal))
+        self.normal.get_or_init(|| RowGroups::of(&forms(&self.columns, |_| Form::Normal)))
     }
 
-    fn groups(&self, form: impl Fn(&Column) -> Form) -> RowGroups {
-        RowGroups::of(&self.columns.iter().map(|column| (*column, form(column))).collect::<Vec<_>>())
+    /// Rows that are equal in all columns, as they are.
+    pub(super) fn equal_rows(&self) -> RowGroups {
+        let all: Vec<&Column> = self.table.columns().iter().collect();
+        // Equal rows have equal keys, whatever the keys are.
+        self.normal_groups().within(&forms(&all, |_| Form::Raw))
     }
 
     /// The duplicates of a type, ascending.
     fn duplicates(&self, kind: &str) -> Vec<u32> {
         match kind {
-            "exact" => self.table.repeated_rows().to_vec(),
+            "exact" => self.equal_rows().rows(),
             "case_variations" => self.normal_groups().rows(),
             "email_case" if !self.emails.is_empty() => {
                 let is_email = |column: &Column| self.emails.iter().any(|name| name == column.name());
-                self.groups(|column| if is_email(column) { Form::Normal } else { Form::Raw }).rows()
+                let form = |column: &Column| if is_email(column) { Form::Normal } else { Form::Raw };
+                self.normal_groups().within(&forms(&self.columns, form)).rows()
             }
             "conflicting" if self.are_given => {
                 let others: Vec<&Column> = self.others().collect();
@@ -105,6 +109,10 @@ impl<'a> Keys<'a> {
             _ => Vec::new(),
         }
     }
+}
+
+fn forms<'a>(columns: &[&'a Column], form: impl Fn(&Column) -> Form) -> Vec<(&'a Column, Form)> {
+    columns.iter().map(|column| (*column, form(column))).collect()
 }
 
 /// The duplicates of one type.
@@ -132,6 +140,8 @@ pub(super) struct Detected {
 impl Detected {
     pub(super) fn by(keys: &Keys<'_>, types: &[String]) -> Self {
         let names: IndexSet<&String> = types.iter().collect();
+        // The others are found within these.
+        keys.normal_groups();
         let find = |name: &&String| Found { name: (*name).clone(), rows: keys.duplicates(name) };
         let types_found: Vec<Found> =
             RAYON.install(|| names.iter().collect::<Vec<_>>().into_par_iter().map(find).collect());

@@ -5,7 +5,7 @@ use polars::prelude::*;
 use super::detection::Keys;
 use crate::agent::AgentError;
 use crate::agents::cleaned::engine;
-use crate::table::{Column, Form, RowGroups, Table};
+use crate::table::{Column, RowGroups, Table};
 use crate::text::{Cell, counted};
 
 /// What to do with duplicates.
@@ -64,8 +64,7 @@ impl Resolution {
                 (merged, vec![log])
             }
             Strategy::Merge => {
-                let all: Vec<_> = table.columns().iter().map(|column| (column, Form::Raw)).collect();
-                let kept = firsts(table, &RowGroups::of(&all))?;
+                let kept = firsts(table, &keys.equal_rows())?;
                 let removed = counted(table.height() - kept.height(), "row was", "rows were");
                 let log =
                     format!("{removed} removed: merging needs key columns, so only equal rows were taken.");
