@@ -4,6 +4,7 @@ mod cleaned;
 mod drift_detector;
 mod governance_checker;
 mod null_handler;
+mod outlier_remover;
 mod readiness_rater;
 mod score_risk;
 mod test_coverage;
@@ -21,6 +22,7 @@ static AGENTS: &[&dyn Agent] = &[
     &governance_checker::GovernanceChecker,
     &test_coverage::TestCoverage,
     &null_handler::NullHandler,
+    &outlier_remover::OutlierRemover,
 ];
 
 /// Every agent of this build.

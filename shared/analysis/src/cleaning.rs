@@ -7,7 +7,9 @@ mod null_words;
 mod outliers;
 
 pub(crate) use impute::fill_with_cell;
-pub use impute::{Direction, ImputeError, fill_floats, fill_from_neighbour, fill_with_constant, mode};
+pub use impute::{
+    Direction, ImputeError, fill_floats, fill_from_neighbour, fill_with_constant, mode, replace_numbers,
+};
 pub use knn::{TERM_LIMIT, impute_by_neighbours};
 pub use null_words::without_null_words;
 pub use outliers::{Measure, NoPercentile, Outlier, Outliers, Rule, outliers};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -19,6 +21,12 @@ pub(super) fn run_named(agent_id: &str, name: &str, csv: impl Into<Bytes>, param
     let mut answer = serde_json::to_value(answer).unwrap();
     answer.as_object_mut().unwrap().remove("execution_time_ms");
     answer
+}
+
+/// The cleaned file of an answer.
+pub(super) fn file(answer: &Value) -> String {
+    let bytes = STANDARD.decode(answer["cleaned_file"]["content"].as_str().unwrap()).unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
 /// One key of each element of a list.
