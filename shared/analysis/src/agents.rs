@@ -10,6 +10,7 @@ mod score_risk;
 mod test_coverage;
 #[cfg(test)]
 mod testing;
+mod type_fixer;
 mod unified_profiler;
 
 use crate::agent::Agent;
@@ -23,6 +24,7 @@ static AGENTS: &[&dyn Agent] = &[
     &test_coverage::TestCoverage,
     &null_handler::NullHandler,
     &outlier_remover::OutlierRemover,
+    &type_fixer::TypeFixer,
 ];
 
 /// Every agent of this build.

@@ -5,6 +5,7 @@ mod impute;
 mod knn;
 mod null_words;
 mod outliers;
+mod typing;
 
 pub(crate) use impute::fill_with_cell;
 pub use impute::{
@@ -13,3 +14,4 @@ pub use impute::{
 pub use knn::{TERM_LIMIT, impute_by_neighbours};
 pub use null_words::without_null_words;
 pub use outliers::{Measure, NoPercentile, Outlier, Outliers, Rule, outliers};
+pub use typing::{holds_whole_numbers, to_integers};
