@@ -2,6 +2,7 @@
 
 mod cleaned;
 mod drift_detector;
+mod field_standardization;
 mod governance_checker;
 mod null_handler;
 mod outlier_remover;
@@ -25,6 +26,7 @@ static AGENTS: &[&dyn Agent] = &[
     &null_handler::NullHandler,
     &outlier_remover::OutlierRemover,
     &type_fixer::TypeFixer,
+    &field_standardization::FieldStandardization,
 ];
 
 /// Every agent of this build.

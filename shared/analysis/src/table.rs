@@ -6,6 +6,7 @@
 //! makes of them is not decided here.
 
 mod column;
+mod dictionary;
 mod distinct;
 mod read;
 mod rows;
@@ -19,6 +20,7 @@ use hashbrown::HashMap;
 use polars::prelude::DataFrame;
 
 pub use column::{Cells, Column, Kind, TextFacts};
+pub use dictionary::Dictionary;
 pub use distinct::{Distinct, Group};
 pub use read::{BigIntegers, ReadError, ReadOptions, SurplusFields};
 

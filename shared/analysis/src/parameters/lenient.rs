@@ -54,6 +54,22 @@ impl Parameters<'_> {
         }
     }
 
+    /// A list, as such, as text, or as the keys of an object; a text that is no list counts as a list of itself,
+    /// anything else counts as absent: an empty one.
+    pub fn lenient_list(&mut self, key: &str) -> Vec<Value> {
+        let list = match self.raw(key) {
+            Some(Value::Array(list)) => list.clone(),
+            Some(Value::Object(object)) => object.keys().map(|key| Value::from(key.as_str())).collect(),
+            Some(Value::String(text)) if !text.trim().is_empty() => match literal::read(text) {
+                Some(Value::Array(list)) => list,
+                _ => vec![Value::from(text.as_str())],
+            },
+            _ => Vec::new(),
+        };
+        self.note(key, Value::Array(Vec::new()), Value::Array(list.clone()));
+        list
+    }
+
     /// An object, as such, as text, or as a list of pairs; anything else counts as absent: an empty one.
     pub fn lenient_object(&mut self, key: &str) -> Map<String, Value> {
         let object = match self.raw(key) {
@@ -103,6 +119,27 @@ mod tests {
         assert_eq!(data["parameters"]["n"], 1.5);
         assert_eq!(data["parameters"]["t"], "false");
         assert_eq!(data["overrides"]["w"], Value::Null);
+    }
+
+    #[test]
+    fn lists_come_in_many_forms() {
+        for (given, list) in [
+            (json!(["a", 1]), json!(["a", 1])),
+            (json!("[\"a\"]"), json!(["a"])),
+            (json!("['a', 'b']"), json!(["a", "b"])),
+            (json!("('a',)"), json!(["a"])),
+            (json!("a, b"), json!(["a, b"])),
+            (json!("{'a': 1}"), json!(["{'a': 1}"])),
+            (json!({"a": 1, "b": 2}), json!(["a", "b"])),
+            (json!(" "), json!([])),
+            (json!(7), json!([])),
+            (json!(true), json!([])),
+            (json!(null), json!([])),
+        ] {
+            let given = json!({"l": given});
+            let mut parameters = Parameters::new("x", &given).unwrap();
+            assert_eq!(Value::Array(parameters.lenient_list("l")), list, "{given}");
+        }
     }
 
     #[test]
