@@ -3,6 +3,7 @@
 //! rows and texts; what an agent reports about them is not decided here.
 
 mod calendar;
+mod date_form;
 mod impute;
 mod knn;
 mod normalise;
@@ -12,7 +13,8 @@ mod synonyms;
 mod typing;
 mod units;
 
-pub use calendar::{DateForm, begins_like_a_date, parse_date};
+pub use calendar::{begins_like_a_date, parse_date};
+pub use date_form::DateForm;
 pub(crate) use impute::fill_with_cell;
 pub use impute::{
     Direction, ImputeError, fill_floats, fill_from_neighbour, fill_with_constant, mode, replace_numbers,

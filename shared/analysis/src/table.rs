@@ -31,6 +31,8 @@ pub struct Table {
     height: usize,
     columns: Vec<Column>,
     positions: HashMap<String, usize>,
+    /// Per column the cells whose text was no value of its type when the table was read.
+    lost: Vec<usize>,
     row_nulls: OnceLock<Vec<u32>>,
     repeated_rows: OnceLock<Vec<u32>>,
 }
@@ -42,7 +44,8 @@ impl Table {
     /// When the bytes are no CSV by the rules of `_common-profile-my-data.md` 2: nothing in it, invalid UTF-8, an
     /// unclosed quote, a row with more fields than the header.
     pub fn read_csv(name: &str, bytes: &Bytes, options: ReadOptions) -> Result<Self, ReadError> {
-        read::read(name, bytes, options).map(|frame| Self::new(name, frame))
+        let (frame, lost) = read::read(name, bytes, options)?;
+        Ok(Self { lost, ..Self::new(name, frame) })
     }
 
     /// Whether reading `bytes`, which gave this table with `known` options, with `other` options would give it again:
@@ -69,6 +72,7 @@ impl Table {
             height,
             columns,
             positions,
+            lost: Vec::new(),
             row_nulls: OnceLock::new(),
             repeated_rows: OnceLock::new(),
         }
@@ -92,6 +96,12 @@ impl Table {
     /// A column by its exact name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.positions.get(name).and_then(|position| self.columns.get(*position))
+    }
+
+    /// Columns with cells that became null when the table was read, because their text is no value of the type that
+    /// the first rows give the column; with the number of such cells.
+    pub fn lost_values(&self) -> impl Iterator<Item = (&Column, usize)> {
+        self.columns.iter().zip(self.lost.iter().copied()).filter(|(_, lost)| *lost > 0)
     }
 
     /// Position of a column by its exact name.

@@ -9,7 +9,7 @@ use crate::agent::{AgentError, AgentInput};
 use crate::answer::CleanedFile;
 use crate::parameters::Parameters;
 use crate::stats::round;
-use crate::table::{BigIntegers, Cells, Kind, ReadOptions, Table};
+use crate::table::{BigIntegers, ReadOptions, Table};
 
 const fn options(inferred_rows: usize) -> ReadOptions {
     ReadOptions { big_integers: BigIntegers::Null, ..ReadOptions::inferring(inferred_rows) }
@@ -29,28 +29,8 @@ pub(super) fn read(input: &AgentInput<'_>, inferred_rows: usize) -> Result<Arc<T
 
 /// Values that were lost when the file was read, because they did not fit the type of the first rows: column ->
 /// count. An answer of ours only (section 6).
-///
-/// # Errors
-/// When the file can no longer be read.
-pub(super) fn values_lost(input: &AgentInput<'_>, table: &Table) -> Result<Map<String, Value>, AgentError> {
-    let typed = |column: &&crate::table::Column| column.kind() != Kind::Text && column.null_count() > 0;
-    let mut lost = Map::new();
-    if !table.columns().iter().any(|column| typed(&column)) {
-        return Ok(lost);
-    }
-    // Only as text it can be told whether a cell was empty from the beginning.
-    let texts = input.table("primary", options(0))?;
-    for column in table.columns().iter().filter(typed) {
-        let Some(Cells::Text(cells)) = texts.column(column.name()).map(|column| column.cells()) else {
-            continue;
-        };
-        let count =
-            column.null_rows().filter(|row| cells.get(*row).is_some_and(|text| !text.is_empty())).count();
-        if count > 0 {
-            lost.insert(column.name().to_owned(), json!(count));
-        }
-    }
-    Ok(lost)
+pub(super) fn values_lost(table: &Table) -> Map<String, Value> {
+    table.lost_values().map(|(column, count)| (column.name().to_owned(), json!(count))).collect()
 }
 
 /// The table as the file that is handed on: `cleaned_` before the name of the file that was read.

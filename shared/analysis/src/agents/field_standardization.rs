@@ -71,7 +71,7 @@ impl Agent for FieldStandardization {
             ("summary", json!(findings::summary(&standardization))),
             ("row_level_issues", Value::from(first_rows)),
             ("issue_summary", json!(findings.issue_summary)),
-            ("values_lost", Value::Object(cleaned::values_lost(input, &table)?)),
+            ("values_lost", Value::Object(cleaned::values_lost(&table))),
         ]);
         parameters.write_echoes(&mut data);
         let mut answer = Answer::success(summary_metrics, data, findings);

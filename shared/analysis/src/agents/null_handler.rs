@@ -65,7 +65,7 @@ impl Agent for NullHandler {
             ("imputation_log", handled.log.iter().map(|entry| entry.text.as_str()).collect()),
             ("summary", json!(findings::summary(&cleaning))),
             ("row_level_issues", Value::from(first_rows)),
-            ("values_lost", Value::Object(cleaned::values_lost(input, &raw)?)),
+            ("values_lost", Value::Object(cleaned::values_lost(&raw))),
         ]);
         parameters.write_echoes(&mut data);
         let mut answer = Answer::success(summary_metrics, data, findings);

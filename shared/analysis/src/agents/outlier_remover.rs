@@ -72,7 +72,7 @@ impl Agent for OutlierRemover {
             ("row_level_issues", Value::from(records)),
             ("outliers_listed", json!(removal.listed())),
             ("outliers_left", json!(removal.left())),
-            ("values_lost", Value::Object(cleaned::values_lost(input, &table)?)),
+            ("values_lost", Value::Object(cleaned::values_lost(&table))),
         ]);
         parameters.write_echoes(&mut data);
         let mut answer = Answer::success(summary_metrics, data, findings);

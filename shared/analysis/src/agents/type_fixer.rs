@@ -44,7 +44,7 @@ impl Agent for TypeFixer {
         let settings = Settings::new(&mut parameters)?;
         let columns: Vec<&Column> =
             table.columns().iter().filter(|column| holds_whole_numbers(column)).collect();
-        let mut lost = cleaned::values_lost(input, &table)?;
+        let mut lost = cleaned::values_lost(&table);
         let fixed = fixed(&table, &columns, &mut lost)?;
         let fixing = Fixing::new(&table, columns, settings);
         let findings = findings::collect(&fixing);

@@ -102,15 +102,22 @@ pub enum ReadError {
     },
 }
 
-/// Reads a CSV; see [`super::Table::read_csv`].
-pub(super) fn read(name: &str, bytes: &Bytes, options: ReadOptions) -> Result<DataFrame, ReadError> {
+/// Reads a CSV; see [`super::Table::read_csv`]. Beside it, per column, the number of cells whose text is no value of
+/// the column's type.
+pub(super) fn read(
+    name: &str,
+    bytes: &Bytes,
+    options: ReadOptions,
+) -> Result<(DataFrame, Vec<usize>), ReadError> {
     let start = start(bytes)?;
     let quotes = parts::survey(bytes)?;
     let (names, body) = header::read(bytes, start)?;
     let kinds = types::infer(bytes, body, names.len(), options);
-    let columns = parts::read(bytes, body, &names, &kinds, options, &quotes)?;
+    let (columns, lost) = parts::read(bytes, body, &names, &kinds, options, &quotes)?;
     tracing::debug!(file = name, columns = names.len(), bytes = bytes.len(), "read a CSV");
-    DataFrame::new_infer_height(columns).map_err(|error| ReadError::Columns { reason: error.to_string() })
+    let frame = DataFrame::new_infer_height(columns)
+        .map_err(|error| ReadError::Columns { reason: error.to_string() })?;
+    Ok((frame, lost))
 }
 
 /// The types that reading would give the columns of a file that can be read.

@@ -62,10 +62,10 @@ impl Builder {
     #[inline]
     pub(super) fn add(&mut self, bytes: &[u8], field: &Field) -> Result<(), FieldError> {
         match self {
-            Self::Integer(numbers) => numbers.add(value_of(bytes, field, integer)),
-            Self::Float(numbers) => numbers.add(value_of(bytes, field, float)),
-            Self::Boolean(booleans) => booleans.add(value_of(bytes, field, boolean)),
-            Self::BigInteger(numbers) => numbers.add(value_of(bytes, field, big_integer)),
+            Self::Integer(numbers) => numbers.add_field(bytes, field, integer),
+            Self::Float(numbers) => numbers.add_field(bytes, field, float),
+            Self::Boolean(booleans) => booleans.add_field(bytes, field),
+            Self::BigInteger(numbers) => numbers.add_field(bytes, field, big_integer),
             Self::Text(texts) => return texts.add(bytes, field),
         }
         if field.quoting == Quoting::Unclosed { Err(FieldError::Unclosed) } else { Ok(()) }
@@ -79,6 +79,17 @@ impl Builder {
             Self::Boolean(booleans) => booleans.add(None),
             Self::BigInteger(numbers) => numbers.add(None),
             Self::Text(texts) => texts.add_null(),
+        }
+    }
+
+    /// Cells with a text that is no value of the column's type.
+    pub(super) fn lost(&self) -> usize {
+        match self {
+            Self::Integer(numbers) => numbers.validity.lost,
+            Self::Float(numbers) => numbers.validity.lost,
+            Self::Boolean(booleans) => booleans.validity.lost,
+            Self::BigInteger(numbers) => numbers.validity.lost,
+            Self::Text(_) => 0,
         }
     }
 
@@ -105,6 +116,8 @@ fn value_of<T>(bytes: &[u8], field: &Field, parse: impl Fn(&[u8]) -> Option<T>) 
 #[derive(Debug, Default)]
 struct Validity {
     bits: Option<MutableBitmap>,
+    /// Cells that have no value although something is written there.
+    lost: usize,
 }
 
 impl Validity {
@@ -121,6 +134,11 @@ impl Validity {
         }
     }
 
+    /// Takes note of whether something is written in a cell without a value.
+    fn add_lost(&mut self, bytes: &[u8], field: &Field) {
+        self.lost += usize::from(!field.content(bytes).is_empty());
+    }
+
     fn finish(self) -> Option<Bitmap> {
         self.bits.map(MutableBitmap::freeze)
     }
@@ -135,6 +153,15 @@ pub(super) struct Numbers<T> {
 impl<T: NativeType> Numbers<T> {
     fn new(rows: usize) -> Self {
         Self { values: Vec::with_capacity(rows), validity: Validity::default() }
+    }
+
+    #[inline]
+    fn add_field(&mut self, bytes: &[u8], field: &Field, parse: impl Fn(&[u8]) -> Option<T>) {
+        let value = value_of(bytes, field, parse);
+        if value.is_none() {
+            self.validity.add_lost(bytes, field);
+        }
+        self.add(value);
     }
 
     #[inline]
@@ -155,6 +182,14 @@ pub(super) struct Booleans {
 }
 
 impl Booleans {
+    fn add_field(&mut self, bytes: &[u8], field: &Field) {
+        let value = value_of(bytes, field, boolean);
+        if value.is_none() {
+            self.validity.add_lost(bytes, field);
+        }
+        self.add(value);
+    }
+
     fn add(&mut self, value: Option<bool>) {
         self.validity.add(value.is_some(), self.values.len());
         self.values.push(value.unwrap_or_default());

@@ -79,7 +79,8 @@ fn character_start(bytes: &[u8], position: usize) -> usize {
     position.min(bytes.len()) + continued
 }
 
-/// Reads the data behind `body` into one column per name.
+/// Reads the data behind `body` into one column per name, with the number of cells of each whose text is no value of
+/// the column's type.
 pub(super) fn read(
     bytes: &Bytes,
     body: usize,
@@ -87,7 +88,7 @@ pub(super) fn read(
     kinds: &[Kind],
     options: ReadOptions,
     survey: &Survey,
-) -> Result<Vec<Column>, ReadError> {
+) -> Result<(Vec<Column>, Vec<usize>), ReadError> {
     let size = PART_BYTES.max(names.len().saturating_mul(PART_BYTES_PER_COLUMN));
     read_in_parts(bytes, body, names, kinds, options, survey, size)
 }
@@ -101,7 +102,7 @@ fn read_in_parts(
     options: ReadOptions,
     survey: &Survey,
     size: usize,
-) -> Result<Vec<Column>, ReadError> {
+) -> Result<(Vec<Column>, Vec<usize>), ReadError> {
     let file = File {
         bytes,
         names,
@@ -117,6 +118,7 @@ fn read_in_parts(
     let parts: Vec<Result<Part, PartError>> = RAYON
         .install(|| starts.par_iter().enumerate().map(|(part, start)| read_from(part, *start)).collect());
     let mut columns: Vec<Vec<PartArray>> = kinds.iter().map(|_| Vec::with_capacity(parts.len())).collect();
+    let mut lost = vec![0; kinds.len()];
     let (mut next, mut rows) = (body, 0);
     for (index, (part, assumed)) in parts.into_iter().zip(&starts).enumerate() {
         let part = if *assumed == next { part } else { read_from(index, next) };
@@ -126,16 +128,13 @@ fn read_in_parts(
         for (column, array) in columns.iter_mut().zip(part.arrays) {
             column.push(array);
         }
+        lost.iter_mut().zip(part.lost).for_each(|(lost, more)| *lost += more);
     }
     if u32::try_from(rows).is_err() {
         return Err(ReadError::TooLarge { reason: "it has more than 4,294,967,295 rows" });
     }
-    Ok(columns
-        .into_iter()
-        .zip(names)
-        .zip(kinds)
-        .map(|((arrays, name), kind)| assemble(name, *kind, arrays))
-        .collect())
+    let columns = columns.into_iter().zip(names).zip(kinds);
+    Ok((columns.map(|((arrays, name), kind)| assemble(name, *kind, arrays)).collect(), lost))
 }
 
 /// Where the parts are assumed to begin.
@@ -174,6 +173,8 @@ struct File<'a> {
 
 struct Part {
     arrays: Vec<PartArray>,
+    /// Per column the cells whose text is no value of its type.
+    lost: Vec<usize>,
     rows: usize,
     /// Where the next record begins.
     end: usize,
@@ -205,8 +206,9 @@ impl File<'_> {
         }
         let end = at.min(self.bytes.len()).max(start.min(self.bytes.len()));
         let part = self.buffer.clone().sliced(start.min(end)..end);
+        let lost = builders.iter().map(Builder::lost).collect();
         let arrays = builders.into_iter().map(|builder| builder.finish(&part)).collect::<Result<_, _>>();
-        Ok(Part { arrays: arrays.map_err(PartError::Array)?, rows, end })
+        Ok(Part { arrays: arrays.map_err(PartError::Array)?, lost, rows, end })
     }
 
     /// Reads one record; returns where the next begins.
@@ -295,17 +297,18 @@ mod tests {
     use polars::prelude::DataFrame;
     use proptest::prelude::*;
 
-    /// The cells as text, and the error if there is one.
+    /// The cells as text and what was lost per column, or the error.
     fn cells(csv: &Bytes, options: ReadOptions, size: usize) -> Result<Vec<Vec<String>>, ReadError> {
         let survey = survey(csv)?;
         let (names, body) = super::super::header::read(csv, 0)?;
         let kinds = super::super::types::infer(csv, body, names.len(), options);
-        let columns = read_in_parts(csv, body, &names, &kinds, options, &survey, size)?;
+        let (columns, lost) = read_in_parts(csv, body, &names, &kinds, options, &survey, size)?;
         let table = Table::new("x.csv", DataFrame::new_infer_height(columns).unwrap());
         let cells = |column: &crate::table::Column| {
             (0..table.height()).map(|row| format!("{:?}", column.cell(row))).collect::<Vec<_>>()
         };
-        Ok(table.columns().iter().map(cells).collect())
+        let lost = lost.iter().map(usize::to_string).collect();
+        Ok(table.columns().iter().map(cells).chain([lost]).collect())
     }
 
     /// Fields that may be anything: numbers, quotes in and around them, line ends in quotes.
