@@ -60,12 +60,7 @@ impl<'a> Dictionary<'a> {
     ///
     /// # Errors
     /// When there is not one for each, or the data engine refuses; a defect of ours.
-    pub fn with_values<T: AsRef<str>>(
-        &self,
-        name: &str,
-        values: impl IntoIterator<Item = Option<T>>,
-    ) -> PolarsResult<Column> {
-        let values: StringChunked = values.into_iter().collect();
+    pub fn with_values(&self, name: &str, values: &StringChunked) -> PolarsResult<Column> {
         let rows: IdxCa = self.codes.iter().map(|code| (*code != NULL).then_some(*code)).collect();
         Ok(Column::of_text(name, values.take(&rows)?))
     }
@@ -80,16 +75,14 @@ mod tests {
     fn only_text_has_one() {
         let numbers = Column::new(Series::new("a".into(), [1_i64]).into_column());
         assert!(Dictionary::of(&numbers).is_none());
-        let none = Column::of_text("a", StringChunked::full_null("a".into(), 2));
-        let dictionary = Dictionary::of(&none).unwrap();
+        let nulls = StringChunked::full_null("a".into(), 2);
+        let column = Column::of_text("a", nulls.clone());
+        let dictionary = Dictionary::of(&column).unwrap();
         assert!(dictionary.values().is_empty() && dictionary.rows().next().is_none());
-        assert_eq!(dictionary.with_values::<&str>("a", []).unwrap().null_count(), 2);
-        assert!(
-            Dictionary::of(&Column::of_text("a", ["x"].iter().map(Some).collect()))
-                .unwrap()
-                .with_values::<&str>("a", [])
-                .is_err()
-        );
+        let none = nulls.clear();
+        assert_eq!(dictionary.with_values("a", &none).unwrap().null_count(), 2);
+        let one = Column::of_text("a", ["x"].iter().map(Some).collect());
+        assert!(Dictionary::of(&one).unwrap().with_values("a", &none).is_err());
     }
 
     proptest! {
@@ -102,7 +95,7 @@ mod tests {
             let rows: Vec<_> = dictionary.rows().map(|(row, code)| (row, dictionary.values()[code])).collect();
             let slow: Vec<_> = cells.iter().enumerate().filter_map(|(row, cell)| Some((row, cell.as_deref()?))).collect();
             prop_assert_eq!(rows, slow);
-            let again = dictionary.with_values("b", dictionary.values().iter().map(Some)).unwrap();
+            let again = dictionary.with_values("b", &dictionary.values().iter().map(Some).collect()).unwrap();
             let Cells::Text(again) = again.cells() else { panic!("no text") };
             prop_assert_eq!(again.iter().map(|cell| cell.map(str::to_owned)).collect::<Vec<_>>(), cells);
         }

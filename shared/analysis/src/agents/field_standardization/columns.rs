@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
+use polars::prelude::StringChunked;
 use polars_core::runtime::RAYON;
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -134,7 +135,7 @@ fn difference(before: usize, after: usize) -> i64 {
 
 fn variation(dictionary: &Dictionary<'_>) -> Variation {
     let total = dictionary.counts().iter().map(|count| *count as usize).sum();
-    Variation::of(dictionary.values().iter().copied(), total)
+    Variation::of(dictionary.values(), total)
 }
 
 fn stray_rows<'a>(dictionary: &Dictionary<'a>) -> Vec<(usize, &'a str)> {
@@ -151,42 +152,45 @@ fn pass(
     before: Variation,
     steps: &Steps<'_>,
 ) -> Result<(Pass, Option<Column>, Variation), AgentError> {
-    let mut values: Vec<Option<Cow<'_, str>>> =
+    let mut values: StringChunked =
         dictionary.values().iter().map(|value| Some(steps.apply(value))).collect();
     if let Some(form) = steps.settings.dates.as_ref().filter(|_| holds_dates(dictionary, &values)) {
-        values = values.into_iter().map(|value| dated(value?, form)).collect();
+        values = values.iter().map(|value| dated(value?, form)).collect();
     }
-    let pairs = || dictionary.values().iter().zip(&values);
-    if pairs().all(|(old, new)| new.as_deref() == Some(*old)) {
+    let pairs = || dictionary.values().iter().zip(values.iter());
+    if pairs().all(|(old, new)| new == Some(*old)) {
         return Ok((Pass::default(), None, before));
     }
-    let is_changed: Vec<bool> =
-        pairs().map(|(old, new)| new.as_deref().is_some_and(|new| new != *old)).collect();
-    let counts = || is_changed.iter().zip(dictionary.counts());
-    let changed_rows =
-        counts().filter(|(is_changed, _)| **is_changed).map(|(_, count)| *count as usize).sum();
+    let is_changed: Vec<bool> = pairs().map(|(old, new)| new.is_some_and(|new| new != *old)).collect();
+    let counts = is_changed.iter().zip(dictionary.counts()).filter(|(is_changed, _)| **is_changed);
+    let changed_rows = counts.map(|(_, count)| *count as usize).sum();
     let changes = dictionary.rows().filter(|(_, code)| is_changed.get(*code) == Some(&true));
     let changes = changes.filter_map(|(row, code)| {
         let original = (*dictionary.values().get(code)?).to_owned();
-        let standardized = values.get(code)?.as_deref()?.to_owned();
-        Some(Change { row, original, standardized })
+        Some(Change { row, original, standardized: values.get(code)?.to_owned() })
     });
     // Without a change there is no row to be found.
     let listed = CHANGES.min(changed_rows);
     let pass = Pass { changed_rows, first_changes: changes.take(listed).collect() };
-    let distinct: HashSet<&str> = values.iter().flatten().map(AsRef::as_ref).collect();
     let kept = values.iter().zip(dictionary.counts()).filter(|(new, _)| new.is_some());
     let total = kept.map(|(_, count)| *count as usize).sum();
-    let variation = Variation::of(distinct.into_iter(), total);
+    let variation = Variation::of(&distinct(&values), total);
     let column = dictionary
-        .with_values(name, values.iter().map(Option::as_deref))
+        .with_values(name, &values)
         .map_err(cleaned::engine("putting standardized values into their rows"))?;
     Ok((pass, Some(column), variation))
 }
 
+/// The distinct ones of values that are not null.
+fn distinct(values: &StringChunked) -> Vec<&str> {
+    let column = Column::of_text("", values.clone());
+    let groups = column.distinct().groups();
+    groups.filter_map(|group| values.get(group.first_row as usize)).collect()
+}
+
 /// Whether more than half of the first values begin like dates.
-fn holds_dates(dictionary: &Dictionary<'_>, values: &[Option<Cow<'_, str>>]) -> bool {
-    let sample = dictionary.rows().take(DATE_SAMPLE).filter_map(|(_, code)| values.get(code)?.as_deref());
+fn holds_dates(dictionary: &Dictionary<'_>, values: &StringChunked) -> bool {
+    let sample = dictionary.rows().take(DATE_SAMPLE).filter_map(|(_, code)| values.get(code));
     let (mut dates, mut count) = (0, 0);
     for value in sample {
         count += 1;
@@ -197,19 +201,10 @@ fn holds_dates(dictionary: &Dictionary<'_>, values: &[Option<Cow<'_, str>>]) -> 
 
 /// A text of a column of dates: a date in the form asked for, any other text without white space at its ends,
 /// nothing for an empty one.
-fn dated<'t>(text: Cow<'t, str>, form: &DateForm) -> Option<Cow<'t, str>> {
+fn dated<'t>(text: &'t str, form: &DateForm) -> Option<Cow<'t, str>> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return None;
     }
-    if let Some(date) = parse_date(trimmed) {
-        return Some(form.write(date).into());
-    }
-    if trimmed.len() == text.len() {
-        return Some(text);
-    }
-    Some(match text {
-        Cow::Borrowed(text) => text.trim().into(),
-        Cow::Owned(text) => text.trim().to_owned().into(),
-    })
+    Some(parse_date(trimmed).map_or(trimmed.into(), |date| form.write(date).into()))
 }

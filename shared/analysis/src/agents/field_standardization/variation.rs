@@ -1,8 +1,9 @@
 //! How much the texts of a column vary (section 4 of the specification, "Analysis of a column").
 
-use std::borrow::Cow;
+use std::hash::BuildHasher;
 
-use hashbrown::HashMap;
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use serde_json::{Value, json};
 
 use crate::cleaning::{has_stray_spaces, lower};
@@ -25,18 +26,11 @@ pub(super) struct Variation {
 
 impl Variation {
     /// Of the distinct values, and the number of all that are not null.
-    pub(super) fn of<'v>(distinct: impl ExactSizeIterator<Item = &'v str>, values: usize) -> Self {
+    pub(super) fn of(distinct: &[&str], values: usize) -> Self {
         let uniques = distinct.len();
-        let mut lowered: HashMap<Cow<'v, str>, bool> = HashMap::with_capacity(uniques);
-        let (mut cases, mut spaces) = (0, 0);
-        for value in distinct {
-            spaces += usize::from(has_stray_spaces(value));
-            lowered
-                .entry(lower(value))
-                .and_modify(|is_counted| cases += usize::from(!std::mem::replace(is_counted, true)))
-                .or_insert(false);
-        }
-        Self { uniques, values, score: round(percentage(uniques, values), 2), cases, spaces }
+        let spaces = distinct.iter().filter(|value| has_stray_spaces(value)).count();
+        let score = round(percentage(uniques, values), 2);
+        Self { uniques, values, score, cases: cases(distinct), spaces }
     }
 
     /// Variations of both kinds.
@@ -78,6 +72,33 @@ impl Variation {
     }
 }
 
+/// Texts in lower case that several of the distinct values become. The texts are not kept: a column may have as many
+/// as it has rows.
+fn cases(distinct: &[&str]) -> usize {
+    let hasher = DefaultHashBuilder::default();
+    let mut firsts: HashTable<(u64, u32)> = HashTable::with_capacity(distinct.len());
+    let mut is_counted = vec![false; distinct.len()];
+    let mut cases = 0;
+    for (position, value) in (0..).zip(distinct) {
+        let lowered = lower(value);
+        let hash = hasher.hash_one(lowered.as_ref());
+        let is_same = |first: &(u64, u32)| {
+            first.0 == hash && distinct.get(first.1 as usize).is_some_and(|first| lower(first) == lowered)
+        };
+        match firsts.entry(hash, is_same, |first| first.0) {
+            Entry::Occupied(first) => {
+                if let Some(is_counted) = is_counted.get_mut(first.get().1 as usize) {
+                    cases += usize::from(!std::mem::replace(is_counted, true));
+                }
+            }
+            Entry::Vacant(entry) => {
+                entry.insert((hash, position));
+            }
+        }
+    }
+    cases
+}
+
 /// An entry of `standardization_analysis.recommendations`.
 pub(super) struct Advice<'a> {
     pub(super) column: &'a str,
@@ -101,14 +122,26 @@ impl Advice<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn cases_are_those_of_all_pairs(values in prop::collection::hash_set("[aAéÉßΣσς ]{0,3}", 0..30)) {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            let mut lowered: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
+            lowered.sort_unstable();
+            let repeated = lowered.chunk_by(|left, right| left == right).filter(|group| group.len() > 1);
+            prop_assert_eq!(cases(&values), repeated.count());
+        }
+    }
 
     #[test]
     fn a_group_of_cases_counts_once() {
         let values = ["a", "A", " a", "é", "É", "b  b", "b b", "SS", "ß"];
-        let variation = Variation::of(values.into_iter(), 18);
+        let variation = Variation::of(&values, 18);
         assert_eq!((variation.cases, variation.spaces, variation.score), (2, 2, 50.0));
-        let three = Variation::of(["ab", "aB", "AB"].into_iter(), 3);
+        let three = Variation::of(&["ab", "aB", "AB"], 3);
         assert_eq!((three.cases, three.total()), (1, 1));
-        assert_eq!(Variation::of([].into_iter(), 0).score, 0.0);
+        assert_eq!(Variation::of(&[], 0).score, 0.0);
     }
 }
