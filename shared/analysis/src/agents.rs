@@ -8,15 +8,18 @@ mod customer_segmentation;
 mod drift_detector;
 mod duplicate_resolver;
 mod experimental_design;
+mod field_standardization;
 mod governance_checker;
 mod holdout_planner;
 mod null_handler;
+mod outlier_remover;
 mod quarantine_agent;
 mod readiness_rater;
 mod score_risk;
 mod test_coverage;
 #[cfg(test)]
 mod testing;
+mod type_fixer;
 mod unified_profiler;
 
 use crate::agent::Agent;
@@ -36,6 +39,9 @@ static AGENTS: &[&dyn Agent] = &[
     &customer_segmentation::CustomerSegmentation,
     &experimental_design::ExperimentalDesign,
     &holdout_planner::HoldoutPlanner,
+    &outlier_remover::OutlierRemover,
+    &type_fixer::TypeFixer,
+    &field_standardization::FieldStandardization,
 ];
 
 /// Every agent of this build.

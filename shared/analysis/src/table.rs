@@ -6,6 +6,7 @@
 //! Which figures an agent makes of them is not decided here.
 
 mod column;
+mod dictionary;
 mod distinct;
 mod groups;
 mod read;
@@ -20,6 +21,7 @@ use hashbrown::HashMap;
 use polars::prelude::DataFrame;
 
 pub use column::{Cells, Column, Kind, TextFacts};
+pub use dictionary::Dictionary;
 pub use distinct::{Distinct, Group};
 pub use groups::{Form, RowGroups};
 pub use read::{BigIntegers, ReadError, ReadOptions, SurplusFields};

@@ -106,6 +106,11 @@ impl Grading {
         self.excellent
     }
 
+    /// The weights, in the order in which they are taken.
+    pub(super) fn weights(&self) -> [f64; 3] {
+        self.weights
+    }
+
     /// Below which a score is an alert.
     pub(super) fn good(&self) -> f64 {
         self.good

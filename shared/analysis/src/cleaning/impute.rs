@@ -72,6 +72,24 @@ pub fn fill_floats(column: &Column, value: f64) -> Result<Column, ImputeError> {
     Ok(named(column, cells.collect::<Float64Chunked>()))
 }
 
+/// The column as floats with `value` in the given rows, which ascend.
+///
+/// # Errors
+/// When the data engine refuses, for a column of text.
+pub fn replace_numbers(
+    column: &Column,
+    rows: impl IntoIterator<Item = usize>,
+    value: f64,
+) -> Result<Column, ImputeError> {
+    let engine = column.to_engine().cast(&DataType::Float64)?;
+    let mut rows = rows.into_iter().peekable();
+    let cells = engine.f64()?.iter().enumerate().map(|(row, cell)| match rows.next_if_eq(&row) {
+        Some(_) => Some(value),
+        None => cell,
+    });
+    Ok(named(column, cells.collect::<Float64Chunked>()))
+}
+
 /// The most frequent value, null aside; the first of equally frequent ones. `None` without values.
 pub fn mode(column: &Column) -> Option<Cell<'_>> {
     column.distinct().mode().map(|mode| column.cell(mode.first_row as usize))
@@ -201,6 +219,16 @@ mod tests {
         for constant in [json!(null), json!([1]), json!({})] {
             assert!(fill_with_constant(table.column("i").unwrap(), &constant).is_err());
         }
+    }
+
+    #[test]
+    fn replaced_numbers_make_floats_of_the_column_only() {
+        let table = table("a,b\n1,x\n,x\n3,x\n4,x\n");
+        let replaced = replace_numbers(table.column("a").unwrap(), [0, 3], 2.5).unwrap();
+        assert_eq!(
+            (replaced.name(), cells(&replaced)),
+            ("a", ["2.5", "", "3.0", "2.5"].map(str::to_owned).into())
+        );
     }
 
     #[test]

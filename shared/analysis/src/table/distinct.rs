@@ -93,6 +93,15 @@ impl Distinct {
     }
 
     fn grouped<T: Copy + Eq + Hash>(cells: impl Iterator<Item = Option<T>>, height: usize) -> Self {
+        Self::grouped_telling(cells, height, |_| ())
+    }
+
+    /// As [`Self::grouped`]; `tell` is told the position of each row's group, `None` for null.
+    pub(super) fn grouped_telling<T: Copy + Eq + Hash>(
+        cells: impl Iterator<Item = Option<T>>,
+        height: usize,
+        mut tell: impl FnMut(Option<u32>),
+    ) -> Self {
         let hasher = DefaultHashBuilder::default();
         let mut found = Self::default();
         let mut values: Vec<T> = Vec::new();
@@ -103,21 +112,25 @@ impl Distinct {
             let row = u32::try_from(row).unwrap_or(u32::MAX);
             let Some(value) = cell else {
                 found.null.get_or_insert(Group { first_row: row, count: 0 }).count += 1;
+                tell(None);
                 continue;
             };
             let half = hasher.hash_one(value) as u32;
             let same = |entry: &(u32, u32)| entry.0 == half && values.get(entry.1 as usize) == Some(&value);
             match table.entry(spread(half), same, |entry| spread(entry.0)) {
                 Entry::Occupied(entry) => {
-                    if let Some(group) = found.groups.get_mut(entry.get().1 as usize) {
+                    let position = entry.get().1;
+                    if let Some(group) = found.groups.get_mut(position as usize) {
                         group.count += 1;
                     }
+                    tell(Some(position));
                 }
                 Entry::Vacant(entry) => {
                     let position = values.len();
                     entry.insert((half, u32::try_from(position).unwrap_or(u32::MAX)));
                     values.push(value);
                     found.groups.push(Group { first_row: row, count: 1 });
+                    tell(u32::try_from(position).ok());
                     if position == SAMPLE {
                         let expected = expected_groups(row as usize, height);
                         table.reserve(expected, |entry| spread(entry.0));

@@ -1,16 +1,9 @@
 //! The handler where the golden cases do not reach: boundaries, quirks, any input.
 
 use super::*;
-use crate::agents::testing::{column, find, run, run_named};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::agents::testing::{column, file, find, run, run_named};
 use bytes::Bytes;
 use proptest::prelude::*;
-
-fn file(answer: &Value) -> String {
-    let bytes = STANDARD.decode(answer["cleaned_file"]["content"].as_str().unwrap()).unwrap();
-    String::from_utf8(bytes).unwrap()
-}
 
 fn ids(answer: &Value, list: &str, key: &str) -> Vec<String> {
     column(&answer[list], key).into_iter().map(|id| id.as_str().unwrap().to_owned()).collect()

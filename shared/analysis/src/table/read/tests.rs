@@ -1,7 +1,9 @@
 //! Every row of the table in `_common-profile-my-data.md` 2, and files that are unpleasant in other ways.
 
+use proptest::prelude::*;
+
 use super::*;
-use crate::table::{Kind, Table};
+use crate::table::{Cells, Kind, Table};
 use crate::text::Cell::{self, BigInteger, Boolean, Float, Integer, Null, Text};
 
 fn table(csv: impl Into<Bytes>) -> Result<Table, ReadError> {
@@ -270,4 +272,23 @@ fn long_texts_point_into_the_file_and_quoted_quotes_do_not() {
         Kind::Text,
         &[Text("a text of more than twelve bytes"), Text("another \"long\" text with quotes"), Text("short")],
     );
+}
+
+proptest! {
+    /// What is lost are the empty cells of a typed column that are no empty texts when all is read as text.
+    #[test]
+    fn lost_values_are_those_that_were_written(rows in prop::collection::vec("(|\"\"|[0-9]{1,2}|[0-9]\\.5|true|x|\"x\"\"\"|\"7\"|99999999999999999999)(,(|1|2.5|x))?", 0..12), inferred in 0_usize..4) {
+        let csv = Bytes::from(format!("a,b\n{}\n", rows.join("\n")));
+        let options = ReadOptions { big_integers: BigIntegers::Null, ..ReadOptions::inferring(inferred) };
+        let table = Table::read_csv("x.csv", &csv, options).unwrap();
+        let texts = Table::read_csv("x.csv", &csv, ReadOptions::inferring(0)).unwrap();
+        let slow: Vec<(&str, usize)> = table.columns().iter().zip(texts.columns()).filter_map(|(column, texts)| {
+            let Cells::Text(texts) = texts.cells() else { panic!("no text") };
+            let written = |row: &usize| texts.get(*row).is_some_and(|text| !text.is_empty());
+            let lost = column.null_rows().filter(written).count();
+            (lost > 0).then_some((column.name(), lost))
+        }).collect();
+        let fast: Vec<_> = table.values_lost().collect();
+        prop_assert_eq!(fast, slow);
+    }
 }
