@@ -391,6 +391,7 @@ fn a_task_that_costs_three_executors_is_given_up() -> anyhow::Result<()> {
     let limit = ("CELERY_WORKER_MAX_MEMORY_PER_TASK", "1");
     let (answer, message, starts) = ended_by(limit, "CELERY_TASK_FAILURE")?;
     assert_eq!((&answer["state"], starts), (&json!("FAILURE"), 3));
-    assert!(message.contains("1 KiB are allowed"), "{message}");
+    // Refused by the system, or seen by the worker: whichever comes first says it in its words.
+    assert!(message.contains("1 KiB") && message.contains("allowed"), "{message}");
     Ok(())
 }
