@@ -93,7 +93,11 @@ fn c036_acknowledges_after_the_result_is_stored() -> anyhow::Result<()> {
 #[test]
 fn c042_flags_what_it_gives_back() -> anyhow::Result<()> {
     let mut lab = Lab::start(&["-c", "1", "--prefetch-multiplier", "2"])?;
+    // Only what has begun is finished, what has not goes back: the executor must be there before the task comes.
+    lab.push(&envelope(NOOP, "first", &json!([])))?;
+    wait_until("the executor is there", || Ok(meta(&lab.redis, "first")?.is_some()))?;
     lab.push(&envelope(SLEEP, "running", &json!([2])))?;
+    lab.worker.wait_for_line("[running] received")?;
     for id in ["held", "waiting"] {
         lab.push(&envelope(NOOP, id, &json!([])))?;
     }
