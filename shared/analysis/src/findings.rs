@@ -10,7 +10,7 @@ use indexmap::{IndexMap, IndexSet};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-pub use new::{first_names, number, three_names};
+pub use new::{first_names, number, shortened_names, three_names};
 
 /// Most row-level issues that an agent or a report lists.
 pub const ROW_ISSUE_CAP: usize = 1000;

@@ -119,27 +119,20 @@ fn executive_summary(chain: &Chain) -> Vec<SummaryItem> {
     let alerts: usize = findings(chain).map(|found| found.alerts.len()).sum();
     let issues: usize = findings(chain).map(|found| found.issues.len()).sum();
     let recommendations: usize = findings(chain).map(|found| found.recommendations.len()).sum();
-    let item = |id: &'static str,
-                title: &'static str,
-                value: String,
-                status: &'static str,
-                description: String| {
-        SummaryItem { summary_id: id.into(), title: title.into(), value, status: status.into(), description }
-    };
     let status_of = |count: usize, few: usize| match count {
         0 => "success",
         count if count < few => "warning",
         _ => "critical",
     };
     let mut items = vec![
-        item(
+        SummaryItem::new(
             "exec_agents_used",
             "Agents Executed",
             format!("{successful}/{answered}"),
             if successful > 0 { "success" } else { "warning" },
             format!("{successful} of {answered} agents finished with a result."),
         ),
-        item(
+        SummaryItem::new(
             "exec_execution_time",
             "Total Execution Time",
             format!("{seconds:.2}s"),
@@ -150,21 +143,21 @@ fn executive_summary(chain: &Chain) -> Vec<SummaryItem> {
             },
             format!("The agents took {seconds:.2} seconds, reading the files included."),
         ),
-        item(
+        SummaryItem::new(
             "exec_total_alerts",
             "Total Alerts",
             alerts.to_string(),
             status_of(alerts, 5),
             format!("Alerts raised by all agents: {alerts}."),
         ),
-        item(
+        SummaryItem::new(
             "exec_total_issues",
             "Total Issues",
             issues.to_string(),
             status_of(issues, 10),
             format!("Issues found by all agents: {issues}."),
         ),
-        item(
+        SummaryItem::new(
             "exec_total_recommendations",
             "Total Recommendations",
             recommendations.to_string(),

@@ -159,6 +159,18 @@ impl<'a> AgentInput<'a> {
         }
         input.table(options).map_err(|reason| AgentError::Unreadable { name: name.to_owned(), reason })
     }
+
+    /// The file of a slot as a table that is of no use without rows.
+    ///
+    /// # Errors
+    /// As [`Self::table`], and when it has no rows.
+    pub fn table_with_rows(&self, slot: &str, options: ReadOptions) -> Result<Arc<Table>, AgentError> {
+        let table = self.table(slot, options)?;
+        if table.height() == 0 {
+            return Err(AgentError::NoRows { name: table.name().to_owned() });
+        }
+        Ok(table)
+    }
 }
 
 #[cfg(test)]

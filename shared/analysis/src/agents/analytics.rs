@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::agent::{AgentError, AgentInput, Signature};
 use crate::cleaning::{to_floats, to_texts};
 use crate::dates::DateOrder;
-use crate::findings::{RowIssue, Severity, SummaryItem};
+use crate::findings::{RowIssue, Severity};
 use crate::parameters::Parameters;
 use crate::table::{BigIntegers, Cells, Column, ReadOptions, Table, is_csv_name};
 use crate::text::Cell;
@@ -40,11 +40,7 @@ pub(super) fn check_name(input: &AgentInput<'_>, slot: &str) -> Result<(), Agent
 /// # Errors
 /// When there is none, it cannot be read, or it has no rows.
 pub(super) fn read(input: &AgentInput<'_>, slot: &str) -> Result<Arc<Table>, AgentError> {
-    let table = input.table(slot, OPTIONS)?;
-    if table.height() == 0 {
-        return Err(AgentError::NoRows { name: table.name().to_owned() });
-    }
-    Ok(table)
+    input.table_with_rows(slot, OPTIONS)
 }
 
 /// The columns that parameters name: by exact name, else by the trimmed name in any case, the last of several.
@@ -190,15 +186,4 @@ pub(super) fn issue_without_row(
         message,
         extra,
     }
-}
-
-/// A line of the executive summary.
-pub(super) fn summary_item(
-    id: &'static str,
-    title: &'static str,
-    value: String,
-    status: &'static str,
-    description: String,
-) -> SummaryItem {
-    SummaryItem { summary_id: id.into(), title: title.into(), value, status: status.into(), description }
 }

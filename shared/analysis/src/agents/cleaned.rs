@@ -20,11 +20,7 @@ const fn options(inferred_rows: usize) -> ReadOptions {
 /// # Errors
 /// When it cannot be read and when it has no rows.
 pub(super) fn read(input: &AgentInput<'_>, inferred_rows: usize) -> Result<Arc<Table>, AgentError> {
-    let table = input.table("primary", options(inferred_rows))?;
-    if table.height() == 0 {
-        return Err(AgentError::NoRows { name: table.name().to_owned() });
-    }
-    Ok(table)
+    input.table_with_rows("primary", options(inferred_rows))
 }
 
 /// Values that were lost when the file was read, because they did not fit the type of the first rows: column ->

@@ -41,10 +41,7 @@ impl Agent for GovernanceChecker {
 
     fn run(&self, input: &AgentInput<'_>) -> Result<Answer, AgentError> {
         let mut parameters = input.parameters()?;
-        let table = input.table("primary", ReadOptions::inferring(10_000))?;
-        if table.height() == 0 {
-            return Err(AgentError::NoRows { name: table.name().to_owned() });
-        }
+        let table = input.table_with_rows("primary", ReadOptions::inferring(10_000))?;
         let settings = Settings::new(&mut parameters)?;
         Ok(check(&table, &settings, parameters))
     }

@@ -42,10 +42,7 @@ impl Agent for TestCoverage {
 
     fn run(&self, input: &AgentInput<'_>) -> Result<Answer, AgentError> {
         let mut parameters = input.parameters()?;
-        let table = input.table("primary", ReadOptions::inferring(10_000))?;
-        if table.height() == 0 {
-            return Err(AgentError::NoRows { name: table.name().to_owned() });
-        }
+        let table = input.table_with_rows("primary", ReadOptions::inferring(10_000))?;
         let settings = Settings::new(&mut parameters)?;
         let plan = Plan::new(&parameters)?;
         Ok(test(&table, &plan, &settings, parameters))

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Alert, Issue, Recommendation, RowIssue, Severity};
+use super::{Alert, Issue, Recommendation, RowIssue, Severity, SummaryItem};
 use crate::text::Cell;
 
 impl Alert {
@@ -68,6 +68,24 @@ impl Recommendation {
             extra: Map::new(),
         }
     }
+
+    /// What the first recommendation says; empty without any.
+    pub fn first_text(recommendations: &[Self]) -> &str {
+        recommendations.first().map_or("", |first| first.recommendation.as_str())
+    }
+}
+
+impl SummaryItem {
+    /// A line of the executive summary.
+    pub fn new(
+        id: &'static str,
+        title: &'static str,
+        value: String,
+        status: &'static str,
+        description: String,
+    ) -> Self {
+        Self { summary_id: id.into(), title: title.into(), value, status: status.into(), description }
+    }
 }
 
 impl RowIssue {
@@ -108,8 +126,13 @@ pub fn first_names<S: AsRef<str>>(names: &[S], n: usize, otherwise: &str) -> Str
     names.iter().take(n).map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
 }
 
+/// As [`first_names`], with `...` behind them if there are more.
+pub fn shortened_names<S: AsRef<str>>(names: &[S], n: usize, otherwise: &str) -> String {
+    let more = if names.len() > n { "..." } else { "" };
+    first_names(names, n, otherwise) + more
+}
+
 /// The first three names, and `...` behind them if there are more.
 pub fn three_names<S: AsRef<str>>(names: &[S]) -> String {
-    let more = if names.len() > 3 { "..." } else { "" };
-    first_names(names, 3, "") + more
+    shortened_names(names, 3, "")
 }

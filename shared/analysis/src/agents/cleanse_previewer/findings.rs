@@ -13,19 +13,19 @@ pub(super) fn collect(summary: &Summary<'_>) -> Findings {
         alerts: alerts(summary),
         issues: issues(summary),
         recommendations: recommendations(summary),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_cleanse_preview".into(),
-            title: "Cleaning Preview".into(),
-            value: fixed(summary.score, 1),
-            status: summary.quality.into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_cleanse_preview",
+            "Cleaning Preview",
+            fixed(summary.score, 1),
+            summary.quality,
+            format!(
                 "The score is {}: the rules are {}; {} looked at, {} of high impact.",
                 fixed(summary.score, 1),
                 safe(summary),
                 counted(summary.previews.len(), "rule", "rules"),
                 summary.high
             ),
-        }],
+        )],
         ai_analysis_text: lines(summary),
         row_level_issues,
         issue_summary,

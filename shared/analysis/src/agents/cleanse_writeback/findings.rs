@@ -19,12 +19,12 @@ pub(super) fn collect(writeback: &Writeback) -> Findings {
         alerts: alerts(writeback),
         issues: issues(writeback),
         recommendations: recommendations(writeback),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_cleanse_writeback".into(),
-            title: "Cleanse Writeback".into(),
-            value: fixed(writeback.score, 1),
-            status: writeback.quality.into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_cleanse_writeback",
+            "Cleanse Writeback",
+            fixed(writeback.score, 1),
+            writeback.quality,
+            format!(
                 "Quality is {}: {}, {}, ready: {}, {} on record.",
                 writeback.quality,
                 checks(writeback),
@@ -32,7 +32,7 @@ pub(super) fn collect(writeback: &Writeback) -> Findings {
                 yes(writeback),
                 counted(writeback.manifests.transformations(), "step", "steps")
             ),
-        }],
+        )],
         ai_analysis_text: lines(writeback),
         issue_summary: IssueSummary::of_later_rows(&row_level_issues),
         row_level_issues,

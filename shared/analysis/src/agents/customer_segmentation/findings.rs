@@ -141,16 +141,9 @@ fn top_share(report: &Report<'_>) -> f64 {
 fn executive_summary(report: &Report<'_>) -> Vec<SummaryItem> {
     let customers = report.segmentation.customers.len();
     let share = top_share(report);
-    let item = |id: &'static str,
-                title: &'static str,
-                value: String,
-                status: &'static str,
-                description: String| {
-        SummaryItem { summary_id: id.into(), title: title.into(), value, status: status.into(), description }
-    };
     let best = report.segments.first().map_or_else(String::new, super::Segment::label);
     vec![
-        item(
+        SummaryItem::new(
             "exec_segmentation_customers",
             "Customers",
             customers.to_string(),
@@ -161,7 +154,7 @@ fn executive_summary(report: &Report<'_>) -> Vec<SummaryItem> {
                 counted(report.segments.len(), "segment", "segments")
             ),
         ),
-        item(
+        SummaryItem::new(
             "exec_segmentation_top_share",
             "Share of the Best Segment",
             format!("{}%", fixed(share, 1)),
@@ -172,7 +165,7 @@ fn executive_summary(report: &Report<'_>) -> Vec<SummaryItem> {
             },
             format!("{best} brings in {} % of the total value.", fixed(share, 1)),
         ),
-        item(
+        SummaryItem::new(
             "exec_segmentation_input_quality",
             "Input Quality",
             fixed(report.score, 1),

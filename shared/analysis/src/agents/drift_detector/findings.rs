@@ -306,17 +306,17 @@ fn executive_summary(drift: &Drift<'_>) -> Vec<SummaryItem> {
     if drift.drifted == 0 {
         return Vec::new();
     }
-    vec![SummaryItem {
-        summary_id: "exec_drift".into(),
-        title: "Drifted Columns".into(),
-        value: format!("{}/{}", drift.drifted, drift.common),
-        status: if drift.high > 0 { "critical" } else { "warning" }.into(),
-        description: format!(
+    vec![SummaryItem::new(
+        "exec_drift",
+        "Drifted Columns",
+        format!("{}/{}", drift.drifted, drift.common),
+        if drift.high > 0 { "critical" } else { "warning" },
+        format!(
             "{} drifted from the baseline; the stability of the data is \"{}\".",
             counted(drift.drifted, "column has", "columns have"),
             drift.stability()
         ),
-    }]
+    )]
 }
 
 fn summary_lines(drift: &Drift<'_>) -> String {

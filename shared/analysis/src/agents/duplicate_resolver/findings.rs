@@ -2,7 +2,9 @@
 
 use super::recommendations::recommendations;
 use super::{Duplicates, ID, rows};
-use crate::findings::{Alert, Findings, Issue, IssueSummary, Severity, SummaryItem, first_names};
+use crate::findings::{
+    Alert, Findings, Issue, IssueSummary, Recommendation, Severity, SummaryItem, first_names,
+};
 use crate::stats::percentage;
 use crate::text::{counted, fixed};
 
@@ -15,23 +17,20 @@ pub(super) fn collect(duplicates: &Duplicates<'_>) -> Findings {
     Findings {
         alerts: alerts(duplicates),
         issues: issues(duplicates),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_duplicate_resolution".into(),
-            title: "Duplicate Resolution".into(),
-            value: fixed(duplicates.score, 1),
-            status: duplicates.quality.into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_duplicate_resolution",
+            "Duplicate Resolution",
+            fixed(duplicates.score, 1),
+            duplicates.quality,
+            format!(
                 "Quality is {}: {} found, {} removed; the reduction rate is {} %.",
                 duplicates.quality,
                 counted(duplicates.total(), "duplicate row was", "duplicate rows were"),
                 counted(duplicates.removed, "row was", "rows were"),
                 fixed(duplicates.reduction, 1)
             ),
-        }],
-        ai_analysis_text: summary_lines(
-            duplicates,
-            recommendations.first().map_or("", |first| first.recommendation.as_str()),
-        ),
+        )],
+        ai_analysis_text: summary_lines(duplicates, Recommendation::first_text(&recommendations)),
         recommendations,
         issue_summary: IssueSummary::of_what_occurs(&row_level_issues).without_column("all"),
         row_level_issues,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::design::{Design, Feasibility, LOW_BASELINE};
 use super::{ID, POWER, ReadFile};
-use crate::agents::analytics::{issue_without_row, summary_item};
+use crate::agents::analytics::issue_without_row;
 use crate::findings::{
     Alert, Findings, Issue, IssueSummary, Recommendation, RowIssue, Severity, SummaryItem,
 };
@@ -145,28 +145,28 @@ fn recommendations(design: &Design) -> Vec<Recommendation> {
 fn executive_summary(design: &Design) -> Vec<SummaryItem> {
     let group = || whole(design.group);
     let mut items = vec![
-        summary_item(
+        SummaryItem::new(
             "exec_experiment_control_size",
             "Control Group",
             group(),
             "good",
             "People without the change.".to_owned(),
         ),
-        summary_item(
+        SummaryItem::new(
             "exec_experiment_test_size",
             "Test Group",
             group(),
             "good",
             "People with the change.".to_owned(),
         ),
-        summary_item(
+        SummaryItem::new(
             "exec_experiment_total",
             "Sample",
             whole(design.total()),
             if design.feasibility == Feasibility::Infeasible { "critical" } else { "excellent" },
             "People in both groups.".to_owned(),
         ),
-        summary_item(
+        SummaryItem::new(
             "exec_experiment_feasibility",
             "Feasibility",
             design.feasibility.word().to_uppercase(),
@@ -179,7 +179,7 @@ fn executive_summary(design: &Design) -> Vec<SummaryItem> {
         ),
     ];
     items.extend(design.utilization.map(|share| {
-        summary_item(
+        SummaryItem::new(
             "exec_experiment_utilization",
             "Share of the Population",
             format!("{}%", Cell::Float(share).display()),

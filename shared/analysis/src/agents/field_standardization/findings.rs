@@ -6,7 +6,7 @@ use super::recommendations::recommendations;
 use super::rows::{self, change_text};
 use super::{ID, Standardization};
 use crate::findings::{
-    Alert, Findings, Issue, IssueSummary, Severity, SummaryItem, first_names, three_names,
+    Alert, Findings, Issue, IssueSummary, Recommendation, Severity, SummaryItem, shortened_names, three_names,
 };
 use crate::stats::percentage;
 use crate::text::{counted, fixed};
@@ -17,12 +17,12 @@ pub(super) fn collect(standardization: &Standardization<'_>) -> Findings {
     Findings {
         alerts: alerts(standardization),
         issues: issues(standardization),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_field_standardization".into(),
-            title: "Field Standardization".into(),
-            value: fixed(standardization.score, 1),
-            status: standardization.quality.into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_field_standardization",
+            "Field Standardization",
+            fixed(standardization.score, 1),
+            standardization.quality,
+            format!(
                 "Quality is {}: {} standardized in {}, {} fewer distinct values, effectiveness {} %.",
                 standardization.quality,
                 counted_changes(standardization.values_standardized),
@@ -30,11 +30,8 @@ pub(super) fn collect(standardization: &Standardization<'_>) -> Findings {
                 standardization.uniques_reduced,
                 fixed(standardization.effectiveness, 1)
             ),
-        }],
-        ai_analysis_text: summary_lines(
-            standardization,
-            recommendations.first().map_or("", |first| first.recommendation.as_str()),
-        ),
+        )],
+        ai_analysis_text: summary_lines(standardization, Recommendation::first_text(&recommendations)),
         recommendations,
         issue_summary: IssueSummary::of_what_occurs(&row_level_issues),
         row_level_issues,
@@ -71,7 +68,6 @@ fn counted_changes(count: i64) -> String {
 
 fn summary_lines(standardization: &Standardization<'_>, first_recommendation: &str) -> String {
     let names: Vec<&str> = standardization.passes().map(|(column, _)| column.column.name()).collect();
-    let more = if names.len() > 5 { "..." } else { "" };
     let effectiveness = fixed(standardization.effectiveness, 1);
     let mut lines = vec![
         "Field Standardization:".to_owned(),
@@ -85,7 +81,7 @@ fn summary_lines(standardization: &Standardization<'_>, first_recommendation: &s
             counted_changes(standardization.values_standardized),
             standardization.uniques_reduced
         ),
-        format!("- columns: {} ({}{more})", names.len(), first_names(&names, 5, "none")),
+        format!("- columns: {} ({})", names.len(), shortened_names(&names, 5, "none")),
         format!(
             "- all {} and {} kept",
             counted(standardization.rows, "row", "rows"),

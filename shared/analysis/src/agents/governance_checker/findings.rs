@@ -51,18 +51,18 @@ pub(super) fn collect(
         alerts: alerts(table, governance, &groups),
         issues: issues(table, governance),
         recommendations: recommendations(governance, &groups),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_governance".into(),
-            title: "Governance Compliance".into(),
-            value: fixed(governance.overall, 1),
-            status: governance.status.word().into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_governance",
+            "Governance Compliance",
+            fixed(governance.overall, 1),
+            governance.status.word(),
+            format!(
                 "Governance reaches {} of 100 points ({}) with {}.",
                 fixed(governance.overall, 1),
                 governance.status.word(),
                 counted(governance.issues.len(), "finding", "findings")
             ),
-        }],
+        )],
         ai_analysis_text: summary_lines(governance, &groups),
         issue_summary: IssueSummary::of_what_occurs(&row_level_issues).without_column(SEVERAL),
         row_level_issues,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::segment::{Design, NoPlan, Segment};
 use super::{ID, Plan};
-use crate::agents::analytics::{issue_without_row, summary_item};
+use crate::agents::analytics::issue_without_row;
 use crate::findings::{Alert, Findings, Issue, IssueSummary, Recommendation, Severity, SummaryItem};
 use crate::text::{counted, fixed, grouped};
 
@@ -92,28 +92,28 @@ fn recommendations(plan: &Plan) -> Vec<Recommendation> {
 fn executive_summary(plan: &Plan) -> Vec<SummaryItem> {
     let few = plan.underpowered == 0;
     vec![
-        summary_item(
+        SummaryItem::new(
             "exec_total_users_required",
             "Users Required",
             grouped(plan.users, 0),
             if few { "excellent" } else { "warning" },
             format!("Users of {} together.", counted(plan.computed, "segment", "segments")),
         ),
-        summary_item(
+        SummaryItem::new(
             "exec_max_duration",
             "Longest Duration",
             grouped(plan.days, 1),
             if plan.days <= LONG { "good" } else { "warning" },
             "Days of the segment that takes longest.".to_owned(),
         ),
-        summary_item(
+        SummaryItem::new(
             "exec_total_holdout_cost",
             "Holdout Cost",
             format!("${}", grouped(plan.cost, 2)),
             "info",
             "What the lift would have brought among those who are held out.".to_owned(),
         ),
-        summary_item(
+        SummaryItem::new(
             "exec_underpowered_segments",
             "Underpowered Segments",
             plan.underpowered.to_string(),

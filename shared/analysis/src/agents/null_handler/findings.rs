@@ -4,7 +4,8 @@ use super::recommendations::recommendations;
 use super::rows::CLUSTERED;
 use super::{Cleaning, ID};
 use crate::findings::{
-    Alert, Findings, Issue, IssueSummary, RowIssue, Severity, SummaryItem, first_names, three_names,
+    Alert, Findings, Issue, IssueSummary, Recommendation, RowIssue, Severity, SummaryItem, first_names,
+    three_names,
 };
 use crate::text::{counted, fixed};
 
@@ -19,23 +20,20 @@ pub(super) fn collect(cleaning: &Cleaning<'_>, row_level_issues: Vec<RowIssue>) 
     Findings {
         alerts: alerts(cleaning),
         issues: issues(cleaning, &row_level_issues),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_null_handling".into(),
-            title: "Null Handling".into(),
-            value: fixed(cleaning.score, 1),
-            status: if cleaning.quality == "needs_improvement" { "fair" } else { cleaning.quality }.into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_null_handling",
+            "Null Handling",
+            fixed(cleaning.score, 1),
+            if cleaning.quality == "needs_improvement" { "fair" } else { cleaning.quality },
+            format!(
                 "Quality is {}: {} found in {}, {} % of them handled.",
                 cleaning.quality,
                 counted(cleaning.nulls, "missing value was", "missing values were"),
                 counted(cleaning.columns.len(), "column", "columns"),
                 fixed(cleaning.null_reduction, 1)
             ),
-        }],
-        ai_analysis_text: summary_lines(
-            cleaning,
-            recommendations.first().map_or("", |first| first.recommendation.as_str()),
-        ),
+        )],
+        ai_analysis_text: summary_lines(cleaning, Recommendation::first_text(&recommendations)),
         recommendations,
         issue_summary: IssueSummary::of_what_occurs(&row_level_issues).without_column("multiple"),
         row_level_issues,

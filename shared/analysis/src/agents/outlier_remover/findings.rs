@@ -6,8 +6,8 @@ use super::recommendations::{names, recommendations};
 use super::{ID, Measured, RECORDS, Record, Removal, Strategy};
 use crate::cleaning::Measure;
 use crate::findings::{
-    Alert, Findings, Issue, IssueSummary, ROW_ISSUE_CAP, RowIssue, Severity, SummaryItem, extra, first_names,
-    three_names,
+    Alert, Findings, Issue, IssueSummary, ROW_ISSUE_CAP, Recommendation, RowIssue, Severity, SummaryItem,
+    extra, first_names, three_names,
 };
 use crate::text::{Cell, counted, fixed};
 
@@ -21,22 +21,19 @@ pub(super) fn collect(removal: &Removal<'_>) -> Findings {
     Findings {
         alerts: alerts(removal),
         issues: issues(removal),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_outlier_removal".into(),
-            title: "Outlier Removal".into(),
-            value: fixed(removal.score, 1),
-            status: removal.quality.into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_outlier_removal",
+            "Outlier Removal",
+            fixed(removal.score, 1),
+            removal.quality,
+            format!(
                 "Quality is {}: {} in {}, reduction rate 100.0 %.",
                 removal.quality,
                 counted(removal.total, "outlier was found", "outliers were found"),
                 counted(removal.columns.len(), "numeric column", "numeric columns")
             ),
-        }],
-        ai_analysis_text: summary_lines(
-            removal,
-            recommendations.first().map_or("", |first| first.recommendation.as_str()),
-        ),
+        )],
+        ai_analysis_text: summary_lines(removal, Recommendation::first_text(&recommendations)),
         recommendations,
         issue_summary: IssueSummary::of_what_occurs(&row_level_issues),
         row_level_issues,

@@ -14,12 +14,12 @@ pub(super) fn collect(judged: &Judged) -> Findings {
         alerts: alerts(judged),
         issues: issues(judged),
         recommendations: recommendations(judged),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_quarantine".into(),
-            title: "Quarantine".into(),
-            value: fixed(judged.score, 1),
-            status: judged.quality.into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_quarantine",
+            "Quarantine",
+            fixed(judged.score, 1),
+            judged.quality,
+            format!(
                 "Quality is {}: {} quarantined ({} %), {} stay; {} of flaws occur.",
                 judged.quality,
                 counted(judged.bad, "row was", "rows were"),
@@ -27,7 +27,7 @@ pub(super) fn collect(judged: &Judged) -> Findings {
                 judged.clean(),
                 counted(judged.kinds.len(), "kind", "kinds")
             ),
-        }],
+        )],
         ai_analysis_text: summary_lines(judged),
         issue_summary: IssueSummary::of_later_rows(&row_level_issues),
         row_level_issues,

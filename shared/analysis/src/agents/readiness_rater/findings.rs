@@ -27,12 +27,12 @@ pub(super) fn collect(rating: &Rating<'_, '_>, row_level_issues: Vec<RowIssue>) 
         alerts: alerts(rating),
         issues: issues(rating),
         recommendations: recommendations(rating),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_readiness".into(),
-            title: "Data Readiness".into(),
-            value: fixed(rating.score, 1),
-            status: rating.status.word().into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_readiness",
+            "Data Readiness",
+            fixed(rating.score, 1),
+            rating.status.word(),
+            format!(
                 "The data reaches {} of 100 points and {}.",
                 fixed(rating.score, 1),
                 match rating.status {
@@ -41,7 +41,7 @@ pub(super) fn collect(rating: &Rating<'_, '_>, row_level_issues: Vec<RowIssue>) 
                     Status::NotReady => "is not ready for use",
                 }
             ),
-        }],
+        )],
         ai_analysis_text: summary_lines(rating),
         issue_summary: IssueSummary::of_three_severities(&row_level_issues),
         row_level_issues,

@@ -276,22 +276,15 @@ fn issues(field: &Field<'_>) -> Vec<Issue> {
 
 fn executive_summary(risk: &Risk) -> SummaryItem {
     let score = fixed(risk.overall, 1);
-    SummaryItem {
-        summary_id: "exec_risk".into(),
-        title: "Data Risk Score".into(),
-        // By fixed numbers, whatever the thresholds (Q9).
-        status: match risk.overall {
-            overall if overall >= 70.0 => "high",
-            overall if overall >= 40.0 => "medium",
-            _ => "low",
-        }
-        .into(),
-        description: format!(
-            "The data has a risk score of {score} of 100; its level is {}.",
-            risk.level.as_str()
-        ),
-        value: score,
-    }
+    // By fixed numbers, whatever the thresholds (Q9).
+    let status = match risk.overall {
+        overall if overall >= 70.0 => "high",
+        overall if overall >= 40.0 => "medium",
+        _ => "low",
+    };
+    let level = risk.level.as_str();
+    let description = format!("The data has a risk score of {score} of 100; its level is {level}.");
+    SummaryItem::new("exec_risk", "Data Risk Score", score, status, description)
 }
 
 fn summary_lines(risk: &Risk) -> String {

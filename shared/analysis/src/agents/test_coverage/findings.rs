@@ -44,17 +44,17 @@ pub(super) fn collect(
         alerts: alerts(coverage, &told),
         issues: issues(coverage, &told),
         recommendations: recommendations(coverage, &told),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_test_coverage".into(),
-            title: "Test Coverage".into(),
-            value: fixed(coverage.overall, 1),
-            status: coverage.status.word().into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_test_coverage",
+            "Test Coverage",
+            fixed(coverage.overall, 1),
+            coverage.status.word(),
+            format!(
                 "The tests reach {} of 100 points; {}.",
                 fixed(coverage.overall, 1),
                 counted(told.len(), "finding came up", "findings came up")
             ),
-        }],
+        )],
         ai_analysis_text: summary_lines(coverage, &told),
         issue_summary: IssueSummary::of_what_occurs(&row_level_issues).without_column(NO_COLUMN),
         row_level_issues,

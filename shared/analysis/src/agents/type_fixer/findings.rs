@@ -2,7 +2,7 @@
 
 use super::{Fixing, ID};
 use crate::findings::{
-    Alert, Findings, Issue, IssueSummary, Recommendation, Severity, SummaryItem, first_names,
+    Alert, Findings, Issue, IssueSummary, Recommendation, Severity, SummaryItem, shortened_names,
 };
 use crate::stats::percentage;
 use crate::table::Column;
@@ -16,23 +16,20 @@ pub(super) fn collect(fixing: &Fixing<'_>) -> Findings {
     Findings {
         alerts: alerts(fixing),
         issues: issues(fixing),
-        executive_summary: vec![SummaryItem {
-            summary_id: "exec_type_fixing".into(),
-            title: "Type Fixing".into(),
-            value: fixed(fixing.score, 1),
-            status: fixing.quality.into(),
-            description: format!(
+        executive_summary: vec![SummaryItem::new(
+            "exec_type_fixing",
+            "Type Fixing",
+            fixed(fixing.score, 1),
+            fixing.quality,
+            format!(
                 "Quality is {}: {} fixed in {}, {} % of the issues.",
                 fixing.quality,
                 counted(fixing.columns.len(), "type was", "types were"),
                 counted(fixing.columns.len(), "column", "columns"),
                 fixed(fixing.reduction, 1)
             ),
-        }],
-        ai_analysis_text: summary_lines(
-            fixing,
-            recommendations.first().map_or("", |first| first.recommendation.as_str()),
-        ),
+        )],
+        ai_analysis_text: summary_lines(fixing, Recommendation::first_text(&recommendations)),
         recommendations,
         issue_summary: IssueSummary::of_what_occurs(&[]),
         row_level_issues: Vec::new(),
@@ -62,7 +59,6 @@ pub(super) fn reason(column: &Column) -> String {
 
 fn summary_lines(fixing: &Fixing<'_>, first_recommendation: &str) -> String {
     let names = fixing.names();
-    let more = if names.len() > 5 { "..." } else { "" };
     [
         "Type Fixer:".to_owned(),
         format!(
@@ -78,7 +74,7 @@ fn summary_lines(fixing: &Fixing<'_>, first_recommendation: &str) -> String {
             counted(fixing.width, "column", "columns"),
             fixed(fixing.reduction, 1)
         ),
-        format!("- columns with a wrong type: {}{more}", first_names(&names, 5, "none")),
+        format!("- columns with a wrong type: {}", shortened_names(&names, 5, "none")),
         format!("- all {} kept", counted(fixing.rows, "row", "rows")),
         format!("- conversions: {}", names.len()),
         format!("- first recommendation: {first_recommendation}"),

@@ -347,18 +347,13 @@ fn recommendations(fields: &[Field<'_>], quality: &Quality, groups: &Groups<'_, 
 
 fn executive_summary(quality: &Quality) -> SummaryItem {
     let score = fixed(quality.overall, 1);
-    SummaryItem {
-        summary_id: "exec_quality".into(),
-        title: "Data Quality Score".into(),
-        status: match quality.overall {
-            overall if overall >= 90.0 => "excellent",
-            overall if overall >= 80.0 => "good",
-            _ => "fair",
-        }
-        .into(),
-        description: format!("The data reaches grade {} with {score} of 100 points.", quality.grade),
-        value: score,
-    }
+    let status = match quality.overall {
+        overall if overall >= 90.0 => "excellent",
+        overall if overall >= 80.0 => "good",
+        _ => "fair",
+    };
+    let description = format!("The data reaches grade {} with {score} of 100 points.", quality.grade);
+    SummaryItem::new("exec_quality", "Data Quality Score", score, status, description)
 }
 
 fn summary_lines(quality: &Quality) -> String {
