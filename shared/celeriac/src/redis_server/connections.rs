@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{
-    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, PushInfo, PushKind, RedisError,
-    RedisFuture, RedisResult, ServerErrorKind, Value,
+    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, ProtocolVersion, PushInfo, PushKind,
+    RedisError, RedisFuture, RedisResult, ServerErrorKind, Value,
 };
 use tokio::sync::{Notify, watch};
 
@@ -63,7 +63,7 @@ impl Commands {
         if let Some(ready) = ready(self.current().clone()) {
             return Ok(ready);
         }
-        let connection = self.target.connect(&self.config).await?;
+        let connection = self.target.connect(&self.config, ProtocolVersion::RESP2).await?;
         let mut current = self.current();
         current.number += 1;
         current.connection = Some(connection.clone());
@@ -126,10 +126,11 @@ impl Blocking {
     pub(super) async fn open(
         target: &Target,
         config: &AsyncConnectionConfig,
+        protocol: ProtocolVersion,
         stuck: &Stuck,
     ) -> RedisResult<Self> {
         let stuck = stuck.subscribe();
-        Ok(Self { connection: target.connect(config).await?, stuck })
+        Ok(Self { connection: target.connect(config, protocol).await?, stuck })
     }
 }
 
@@ -179,7 +180,6 @@ impl Listening {
         config: AsyncConnectionConfig,
         stuck: &Stuck,
     ) -> RedisResult<Self> {
-        let stuck = stuck.subscribe();
         let told = Arc::new(Notify::new());
         let tell = told.clone();
         let config = config.set_push_sender(move |push: PushInfo| -> Result<(), Infallible> {
@@ -189,9 +189,9 @@ impl Listening {
             }
             Ok(())
         });
-        let mut connection = target.connect_with_pushes(&config).await?;
+        let mut connection = Blocking::open(target, &config, ProtocolVersion::RESP3, stuck).await?;
         let () = redis::cmd("CLIENT").arg("TRACKING").arg("ON").query_async(&mut connection).await?;
-        Ok(Self { connection: Blocking { connection, stuck }, told })
+        Ok(Self { connection, told })
     }
 
     /// Reads keys, and unless the answer is `enough` waits until one of them may have changed since.

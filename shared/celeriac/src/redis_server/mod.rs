@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::PubSub;
-use redis::{AsyncConnectionConfig, RedisResult};
+use redis::{AsyncConnectionConfig, ProtocolVersion, RedisResult};
 
 use address::masked;
 use connections::Stuck;
@@ -149,7 +149,7 @@ impl RedisServer {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None);
-        Blocking::open(&self.target, &config, &self.stuck).await
+        Blocking::open(&self.target, &config, ProtocolVersion::RESP2, &self.stuck).await
     }
 
     /// A connection of its own on which the server tells that keys have changed.

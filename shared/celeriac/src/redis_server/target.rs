@@ -23,16 +23,19 @@ impl Target {
         Self::Servers { clients, current: AtomicUsize::new(0) }
     }
 
-    /// A fresh connection.
-    pub(super) async fn connect(&self, config: &AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
+    /// A fresh connection that speaks `protocol`; with RESP3 the server may speak unasked.
+    pub(super) async fn connect(
+        &self,
+        config: &AsyncConnectionConfig,
+        protocol: ProtocolVersion,
+    ) -> RedisResult<MultiplexedConnection> {
         let Self::Servers { clients, current } = self else {
-            return self.client().await?.get_multiplexed_async_connection_with_config(config).await;
+            return open(self.client().await?, config, protocol).await;
         };
         let mut attempts = clients.len();
         loop {
             attempts = attempts.saturating_sub(1);
-            let client = self.client().await?;
-            match client.get_multiplexed_async_connection_with_config(config).await {
+            match open(self.client().await?, config, protocol).await {
                 Err(error) if attempts > 0 => {
                     current.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(%error, "a server cannot be reached; trying the next one");
@@ -44,17 +47,6 @@ impl Target {
                 Ok(connection) => return Ok(connection),
             }
         }
-    }
-
-    /// A fresh connection to the server to talk to now, on which the server may speak unasked (protocol RESP3).
-    pub(super) async fn connect_with_pushes(
-        &self,
-        config: &AsyncConnectionConfig,
-    ) -> RedisResult<MultiplexedConnection> {
-        let address = self.client().await?.get_connection_info().clone();
-        let settings = address.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(address.set_redis_settings(settings))?;
-        client.get_multiplexed_async_connection_with_config(config).await
     }
 
     /// The server to talk to now.
@@ -69,6 +61,20 @@ impl Target {
             Self::Sentinel(sentinels) => sentinels.lock().await.async_get_client().await,
         }
     }
+}
+
+async fn open(
+    client: Client,
+    config: &AsyncConnectionConfig,
+    protocol: ProtocolVersion,
+) -> RedisResult<MultiplexedConnection> {
+    if protocol == ProtocolVersion::RESP2 {
+        return client.get_multiplexed_async_connection_with_config(config).await;
+    }
+    let address = client.get_connection_info().clone();
+    let settings = address.redis_settings().clone().set_protocol(protocol);
+    let client = Client::open(address.set_redis_settings(settings))?;
+    client.get_multiplexed_async_connection_with_config(config).await
 }
 
 /// The server that these Sentinels name, and its place in words.
