@@ -16,6 +16,21 @@ GAP = (0.005, 0.015)
 END = b"end-of-the-raw-commands"
 
 
+class Progress:
+    """Ends the wait for a number to change when it has not changed for PATIENCE."""
+
+    def __init__(self, message):
+        self.message = message
+        self.last, self.since = None, 0.0
+
+    def check(self, number):
+        now = time.perf_counter()
+        if number != self.last:
+            self.last, self.since = number, now
+        elif now > self.since + PATIENCE:
+            raise Stalled(self.message.format(number))
+
+
 def start(candidate, folder):
     return Process(candidate.command, folder, candidate.environment)
 
@@ -53,19 +68,17 @@ def burn_down(candidate, folder, count):
     worker = start(candidate, folder)
     try:
         begin = None
-        last, last_change = -1, 0.0
+        progress = Progress("{} of %d waiting messages never finished" % count)
         while True:
-            finished = count - candidate.unfinished(client)
+            unfinished = candidate.unfinished(client)
+            finished = count - unfinished
             now = time.perf_counter()
-            if finished != last:
-                last, last_change = finished, now
             if begin is None and finished > 0:
                 begin = (now, finished, worker.cpu(), cpu(redis_pid))
             if finished == count:
                 break
             worker.check()
-            if now > last_change + PATIENCE:
-                raise Stalled(f"{count - finished} of {count} waiting messages never finished")
+            progress.check(unfinished)
             time.sleep(POLL)
         # A worker of several processes acknowledges some message before it stores the last result.
         keys = candidate.result_keys(messages)
@@ -146,17 +159,15 @@ def commands(candidate, client, count):
     monitor = Monitor(server, {f"{host}:{port}"})
     candidate.push(client, messages[1:])
     polls = 0
-    last, last_change = count, time.perf_counter()
-    while (unfinished := candidate.unfinished(client)) > 0:
-        if unfinished != last:
-            last, last_change = unfinished, time.perf_counter()
-        elif time.perf_counter() > last_change + PATIENCE:
-            monitor.stop()
-            raise Stalled(f"{unfinished} of {count} messages that came at once never finished")
-        polls += 1
-        time.sleep(POLL)
-    reads_after = server.reads()
-    sent, inside = monitor.stop()
+    progress = Progress("{} of %d messages that came at once never finished" % count)
+    try:
+        while (unfinished := candidate.unfinished(client)) > 0:
+            progress.check(unfinished)
+            polls += 1
+            time.sleep(POLL)
+        reads_after = server.reads()
+    finally:
+        sent, inside = monitor.stop()
     tasks = count - 1
     return {
         "sent_per_task": sum(sent.values()) / tasks,
